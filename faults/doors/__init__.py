@@ -1,0 +1,1 @@
+"""The doors through which an app reaches a simulated backend."""

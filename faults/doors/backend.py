@@ -1,0 +1,196 @@
+"""A simulated backend without its socket: from a request to the reply that a door has to play, and what to record of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+
+from brownout.faults.model.watermark.text import Codec
+from brownout.faults.model.watermark.trace import prompts
+
+from brownout.faults.model.capacity import Slots
+from brownout.faults.model.prices import cost
+from brownout.faults.model.scribe import FIRST_ID, LedgerScribe
+from brownout.faults.model.simulated import SimulatedModel, openings
+from brownout.faults.model.spec import BackendSpec
+from brownout.faults.plans.plan import FaultPlan, Rule
+from brownout.faults.plans.selector import Draw
+from brownout.faults.values.answer import Answer, Issued, Usage
+from brownout.faults.values.ask import Ask, WireRequest
+from brownout.faults.values.fault import Accept, Call, Failure, Stamp, dialects
+from brownout.faults.values.keys import Attempts, CallKey, digest, generator
+from brownout.faults.values.reply import Acquire, Action, Head, Reply, apply
+
+__all__ = ["Backend", "Exchange", "Shared"]
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+KEPT_HEADERS = ("user-agent", "traceparent", "x-stainless-retry-count", "x-stainless-read-timeout")
+"""Request headers that the journal keeps. Never authorization or cookies."""
+
+
+@dataclass
+class Injection:
+    """A rule that hit a call, and whether its fault has acted yet."""
+
+    rule: Rule
+    injected: bool = False
+
+    def mark(self) -> None:
+        self.injected = True
+
+
+@dataclass
+class Exchange:
+    """One call: what was asked, what was decided, and the reply to play."""
+
+    number: int
+    backend: str
+    ask: Ask | None
+    key: CallKey | None
+    attempt: int
+    prompts: tuple[int, ...]
+    headers: Mapping[str, str]
+    reply: Reply = field(default_factory=lambda: iter(()))
+    injections: list[Injection] = field(default_factory=list)
+    issued: list[Issued] = field(default_factory=list)
+    answer: Answer | None = None
+    said: int = 0
+    """Tokens of the answer that were handed over so far."""
+    retry_after: float | None = None
+    """Seconds after which the reply said that the client may come back."""
+
+    def say(self, tokens: int) -> None:
+        self.said += tokens
+
+    def watched(self) -> Reply:
+        """The reply, noting what the journal keeps of its head as it passes."""
+        for action in self.reply:
+            if isinstance(action, Head):
+                wait = dict(action.headers).get("retry-after", "")
+                self.retry_after = float(wait) if wait.isdigit() else None
+            yield action
+
+    def record(self, prices: BackendSpec) -> dict[str, object]:
+        """What the journal keeps, apart from times."""
+        ask, answer = self.ask, self.answer
+        usage = Usage(answer.usage.prompt, self.said) if answer else Usage()
+        return {
+            "call": self.number,
+            "backend": self.backend,
+            "endpoint": ask.endpoint if ask else "",
+            "model": ask.model if ask else "",
+            "stream": bool(ask and ask.stream),
+            "request": self.key.request if self.key else "",
+            "messages": self.key.messages if self.key else "",
+            "attempt": self.attempt,
+            "prompts": list(self.prompts),
+            "headers": dict(self.headers),
+            "faults": [
+                {"rule": i.rule.id, "fault": i.rule.fault.name, "label": i.rule.label, "injected": i.injected}
+                for i in self.injections
+            ],
+            "damage": answer.damage if answer else "",
+            "finish": answer.finish if answer else "",
+            "texts": [
+                {"id": i.id, "kind": i.kind, "sentences": i.sentences, "before": i.before, "literal": i.literal}
+                for i in self.issued
+            ],
+            "prompt_tokens": usage.prompt if self.said else 0,
+            "completion_tokens": usage.completion,
+            "cost_usd": cost(ask.model, usage, prices.prices) if ask and self.said else 0.0,
+        }
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the backends of one run share: seed, watermark codec, ids, and the users' prompts (prompt id → user)."""
+
+    seed: int
+    codec: Codec
+    users: Mapping[int, str] = field(default_factory=dict)
+    ids: Iterator[int] = field(default_factory=lambda: count(FIRST_ID))
+    calls: Iterator[int] = field(default_factory=lambda: count(1))
+
+
+class Backend:
+    """One simulated backend: dialect, model, capacity and fault plan. Sans I/O: both doors play what it returns."""
+
+    def __init__(self, name: str, spec: BackendSpec, plan: FaultPlan, shared: Shared) -> None:
+        self.name, self.spec, self.plan, self.shared = name, spec, plan, shared
+        make = dialects.get(spec.dialect)
+        self.dialect = make(spec.models)  # type: ignore[call-arg]
+        self.slots = Slots(spec.capacity)
+        self.model = SimulatedModel(spec, openings(shared.seed))
+        self._attempts = Attempts()
+
+    def connect(self, at: float, number: int) -> Accept:
+        """What to do with connection `number`, made `at` seconds after the plan began."""
+        for rule in self.plan.rules:
+            if rule.hits_connection(self.name, at):
+                verdict = rule.fault.on_connection(generator(self.shared.seed, rule.id, self.name, number))
+                if verdict is not Accept.SERVE:
+                    return verdict
+        return Accept.SERVE
+
+    def receive(self, request: WireRequest, at: float, created: int) -> Exchange:
+        """The exchange for a request that arrived `at` seconds after the plan began; `created` is in Unix seconds."""
+        asked = self.dialect.parse(request)
+        headers = {h: request.headers[h] for h in KEPT_HEADERS if h in request.headers}
+        number = next(self.shared.calls)
+        if isinstance(asked, Failure):
+            exchange = Exchange(number, self.name, None, None, 0, (), headers)
+            exchange.reply = iter(self.dialect.failure(asked, self._stamp(created, number)))
+            return exchange
+        found = prompts(self.shared.codec, asked.text, self.shared.users)
+        key = CallKey(_request(found, request.headers), self.name, asked.endpoint, asked.model, asked.digest())
+        exchange = Exchange(number, self.name, asked, key, self._attempts.next(key), found, headers)
+        self._decide(exchange, asked, key, at)
+        exchange.reply = self._reply(exchange, asked, key, created)
+        return exchange
+
+    def _decide(self, exchange: Exchange, ask: Ask, key: CallKey, at: float) -> None:
+        first = next((m.text for m in ask.messages if m.role == "user"), "")
+        user = ask.user or (self.shared.users.get(exchange.prompts[-1], "") if exchange.prompts else "")
+        draw = Draw(self.shared.seed, "", key, exchange.attempt, first, user)
+        exchange.injections = [Injection(rule) for rule in self.plan.hitting(self.name, ask, at, draw)]
+
+    def _reply(self, exchange: Exchange, ask: Ask, key: CallKey, created: int) -> Iterator[Action]:
+        """Lazy: text is made and ids are issued only for what is really said."""
+        seed, attempt = self.shared.seed, exchange.attempt
+        stamp = self._stamp(created, *key.parts(), attempt)
+        scribe = LedgerScribe(self.shared.codec, self.shared.ids, exchange.issued.append)
+
+        def call(rule: Rule) -> Call:
+            rng = generator(seed, rule.id, *key.parts(), attempt)
+            return Call(ask, key, attempt, rng, self.dialect, scribe, stamp)
+
+        def healthy() -> Iterator[Action]:
+            yield Acquire(self.dialect.failure(Failure(503, "overloaded", model=ask.model), stamp))
+            answer = self.model.answer(ask, generator(seed, "answer", *key.parts(), attempt), scribe)
+            for hit in exchange.injections:
+                changed = hit.rule.fault.on_answer(answer, call(hit.rule))
+                hit.injected |= changed is not answer
+                answer = changed
+            exchange.answer = answer
+            yield from self.dialect.reply(ask, answer, stamp)
+
+        reply: Reply = healthy()
+        for hit in exchange.injections:
+            step = hit.rule.fault.on_reply(call(hit.rule))
+            if step is not None:
+                reply = apply(reply, step, hit.mark)
+        return reply
+
+    def _stamp(self, created: int, *parts: object) -> Stamp:
+        high, low = (digest(self.shared.seed, half, self.name, *parts) for half in "ab")
+        return Stamp(f"{high:016x}{low:016x}", created)
+
+
+def _request(found: tuple[int, ...], headers: Mapping[str, str]) -> str:
+    """Key of the user request behind a call: its prompt's watermark (the last is the current turn), else its trace id."""
+    if found:
+        return f"prompt-{found[-1]}"
+    match = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    return f"trace-{match[1]}" if match else ""

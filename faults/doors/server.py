@@ -1,0 +1,120 @@
+"""The TCP door: simulated backends on ports of their own, each call journalled with due and delivered times."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+
+from brownout.faults.doors.backend import Backend, Exchange
+from brownout.faults.doors.http import Connection
+from brownout.faults.doors.player import Timeline, play
+from brownout.faults.values.ask import WireRequest
+from brownout.faults.values.clock import Clock, RealClock, since
+from brownout.faults.values.errors import SetupError
+from brownout.faults.values.fault import Accept
+from brownout.faults.values.sink import Sink
+
+__all__ = ["Server"]
+
+
+@dataclass
+class Server:
+    """Serves backends over TCP. `origin_ns` is the zero of the journal's times; a plan begins when `begin` is called."""
+
+    backends: Mapping[str, Backend]
+    sink: Sink
+    origin_ns: int
+    clock: Clock = field(default_factory=RealClock)
+    on_call: Callable[[Mapping[str, object]], None] | None = None
+
+    def __post_init__(self) -> None:
+        self._began_ns: int | None = None
+        self._ports: list[_Port] = []
+
+    async def listen(self, host: str = "127.0.0.1", ports: Mapping[str, int] | None = None) -> dict[str, str]:
+        """Open the listeners. Returns each backend's origin (``http://host:port``). Raises SetupError for a taken port."""
+        loop, origins = asyncio.get_running_loop(), {}
+        for name, backend in self.backends.items():
+            wanted = (ports or {}).get(name, 0)
+            port = _Port(self, backend)
+            try:
+                listener = await loop.create_server(partial(Connection, port, loop), host, wanted, backlog=2048)
+            except OSError as e:
+                raise SetupError(f"backend {name} cannot listen on {host}:{wanted}: {e.strerror or e}") from None
+            port.listener = listener
+            self._ports.append(port)
+            family, address = listener.sockets[0].family, listener.sockets[0].getsockname()
+            shown = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
+            origins[name] = f"http://{shown}:{address[1]}"
+        return origins
+
+    def begin(self, at_ns: int) -> None:
+        """Start the fault plans: their time zero is `at_ns`. Until then every backend is healthy."""
+        self._began_ns = at_ns
+
+    def plan_time(self, at_ns: int) -> float:
+        """Seconds since the plans began; minus infinity before."""
+        return float("-inf") if self._began_ns is None else (at_ns - self._began_ns) / 1e9
+
+    async def stop(self) -> None:
+        """Close listeners and connections. Calls that are being answered are recorded as ``unfinished``."""
+        for port in self._ports:
+            if port.listener is not None:
+                port.listener.close()
+        tasks = [t for port in self._ports for c in tuple(port.connections) if (t := c.stop())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def record(self, backend: Backend, exchange: Exchange, arrived_ns: int, timeline: Timeline) -> None:
+        """Write the journal's record of one call."""
+
+        def at(ns: int) -> float:
+            return since(self.origin_ns, ns)
+
+        record: dict[str, object] = {
+            **exchange.record(backend.spec),
+            "arrived": at(arrived_ns),
+            "ended": at(self.clock.now_ns()),
+            "queued": round(timeline.queued_ns / 1e9, 6),
+            "status": timeline.status,
+            "end": timeline.end,
+            "retry_after": exchange.retry_after,
+            "actions": [[p.kind, at(p.due_ns), at(p.done_ns), p.size] for p in timeline.played],
+        }
+        self.sink.put(record)
+        if self.on_call:
+            self.on_call(record)
+
+
+class _Port:
+    """The listener of one backend: what its connections need."""
+
+    def __init__(self, server: Server, backend: Backend) -> None:
+        self.server, self.backend = server, backend
+        self.clock = server.clock
+        self.listener: asyncio.Server | None = None
+        self.connections: set[Connection] = set()
+        self._numbers = count(1)
+
+    def accept(self) -> Accept:
+        return self.backend.connect(self.server.plan_time(self.clock.now_ns()), next(self._numbers))
+
+    def opened(self, connection: Connection) -> None:
+        self.connections.add(connection)
+
+    def closed(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+
+    async def serve(self, request: WireRequest, arrived_ns: int, wire: Connection) -> None:
+        exchange = self.backend.receive(request, self.server.plan_time(arrived_ns), int(time.time()))
+        timeline = Timeline(arrived_ns)
+        try:
+            await play(exchange.watched(), wire, self.clock, self.backend.slots, timeline, exchange.say)
+        finally:
+            self.server.record(self.backend, exchange, arrived_ns, timeline)

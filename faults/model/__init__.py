@@ -1,0 +1,1 @@
+"""The simulated model: what it says, how fast, and how much it can carry."""

@@ -1,0 +1,1 @@
+"""Fault plans: which faults, on which calls, when and how often."""

@@ -1,0 +1,165 @@
+"""Reading fault plans.
+
+A plan file holds a list of rules. The key of a rule that is no keyword names a fault or an incident; its value holds the
+parameters::
+
+    faults:
+      - http_error: {status: 503}
+        scope: {model: "gpt-4o*", streaming: true}
+        probability: 50%
+        window: {from: 10s, to: 40s}
+      - overloaded_529                      # an incident, as it is
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from brownout.faults.plans.document import Document, Location
+from brownout.faults.plans.plan import FaultPlan, Rule, Scope, Window
+from brownout.faults.plans.selector import Selector, selectors
+from brownout.faults.values.errors import ConfigError, Problem
+from brownout.faults.values.fault import Fault, faults
+from brownout.faults.values.registry import did_you_mean
+from brownout.faults.values.units import Seconds
+
+__all__ = ["Incident", "incidents", "load_plan", "parse_rules"]
+
+INCIDENTS = Path(__file__).parent.parent / "catalog" / "incidents.yaml"
+
+
+@dataclass(frozen=True)
+class Incident:
+    """A named preset: a fault with parameters, and where it was seen."""
+
+    name: str
+    fault: Fault
+    title: str
+    source: str
+
+
+@dataclass(frozen=True)
+class _Scope:
+    backend: str | None = None
+    endpoint: str | None = None
+    model: str | None = None
+    streaming: bool | None = None
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+
+def load_plan(path: Path) -> FaultPlan:
+    """Read a plan file. Raises ConfigError with every mistake in it."""
+    document = Document.read(path)
+    if not isinstance(document.data, Mapping) or set(document.data) != {"faults"}:
+        keys = [k for k in document.data if k != "faults"] if isinstance(document.data, Mapping) else []
+        at: Location = (keys[0],) if keys else ()
+        message = f"unknown key {keys[0]!r}" if keys else "a plan is a mapping with the key 'faults'"
+        raise ConfigError(document.problem(at, message, "a plan has one key: faults"))
+    return parse_rules(document, document.data["faults"], ("faults",))
+
+
+def parse_rules(document: Document, data: object, at: Location) -> FaultPlan:
+    """The rules in a list that stands at `at` in a document. Raises ConfigError with every mistake in it."""
+    if not isinstance(data, list):
+        raise ConfigError(document.problem(at, "expected a list of faults", "start each with a dash: - latency: ..."))
+    rules: list[Rule] = []
+    problems: list[Problem] = []
+    for i, item in enumerate(data):
+        try:
+            rules.append(_rule(document, item, (*at, i), f"{i}"))
+        except ConfigError as e:
+            problems += e.problems
+    if problems:
+        raise ConfigError(*problems)
+    return FaultPlan(tuple(rules))
+
+
+def _rule(document: Document, item: object, at: Location, number: str) -> Rule:
+    given: Mapping[str, Any] = {item: None} if isinstance(item, str) else item if isinstance(item, Mapping) else {}
+    keywords = {"scope", "window", *selectors.names()}
+    names = [k for k in given if k not in keywords]
+    known = [*faults.names(), *incidents()]
+    if len(names) != 1:
+        unknown = [n for n in names if n not in known]
+        if unknown and len(unknown) < len(names):
+            hint = did_you_mean(unknown[0], sorted(keywords))
+            raise ConfigError(document.problem((*at, unknown[0]), f"unknown key {unknown[0]!r}", hint))
+        what = "names no fault" if not names else f"names {len(names)} faults: {', '.join(names)}"
+        raise ConfigError(document.problem(at, f"this rule {what}", "one fault or incident to a rule"))
+    name = names[0]
+    if name not in known:
+        raise ConfigError(
+            document.problem((*at, name), f"unknown fault or incident {name!r}", did_you_mean(name, known))
+        )
+    problems: list[Problem] = []
+    made = _collect(problems, lambda: _fault(document, name, given[name], (*at, name)))
+    scope = _collect(problems, lambda: _scope(document, given.get("scope"), (*at, "scope")))
+    window = _collect(problems, lambda: _window(document, given.get("window"), (*at, "window")))
+    picked: list[Selector] = []
+    for key in given:
+        if key in selectors:
+            try:
+                picked.append(selectors.get(key).parse(given[key]))
+            except ValueError as e:
+                problems.append(document.problem((*at, key), str(e)))
+    if problems or made is None or scope is None or window is None:
+        raise ConfigError(*problems)
+    return Rule(f"{number}:{name}", name, made, scope, window, tuple(picked))
+
+
+def _collect(problems: list[Problem], read: Any) -> Any:
+    try:
+        return read()
+    except ConfigError as e:
+        problems += e.problems
+        return None
+
+
+def _fault(document: Document, name: str, given: object, at: Location) -> Fault:
+    parameters = {} if given is None else given
+    if name not in faults:
+        incident = incidents()[name]
+        if not parameters:
+            return incident.fault
+        if isinstance(parameters, Mapping):
+            parameters = {**vars(incident.fault), **parameters}
+        return document.validate(type(incident.fault), parameters, at)
+    return document.validate(faults.get(name), parameters, at)
+
+
+def _scope(document: Document, given: object, at: Location) -> Scope:
+    read = document.validate(_Scope, {} if given is None else given, at)
+    return Scope(read.backend, read.endpoint, read.model, read.streaming)
+
+
+def _window(document: Document, given: object, at: Location) -> Window:
+    from pydantic import BaseModel, ConfigDict, Field
+
+    class _Window(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        start: Seconds = Field(default=0.0, alias="from")
+        end: Seconds = Field(default=math.inf, alias="to")
+
+    read = document.validate(_Window, {} if given is None else given, at)
+    if read.start >= read.end:
+        raise ConfigError(document.problem(at, "a window ends after it begins", "write from before to"))
+    return Window(read.start, read.end)
+
+
+@lru_cache(maxsize=1)
+def incidents() -> Mapping[str, Incident]:
+    """The incidents that ship with brownout, by name."""
+    document = Document.read(INCIDENTS)
+    found: dict[str, Incident] = {}
+    for name, entry in document.data.items():
+        ((kind, parameters),) = ((k, v) for k, v in entry.items() if k not in ("title", "source"))
+        if name in faults:
+            raise ConfigError(document.problem((name,), f"{name!r} is already the name of a fault"))
+        made = document.validate(faults.get(kind), parameters or {}, (name, kind))
+        found[name] = Incident(name, made, entry["title"], entry["source"])
+    return found

@@ -1,0 +1,1 @@
+"""Keyed selectors, one file each: which of the calls in scope a rule hits."""

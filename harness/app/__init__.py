@@ -1,0 +1,1 @@
+"""The app under test: starting it, waiting for it, reading its answers."""

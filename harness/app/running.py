@@ -1,0 +1,140 @@
+"""The app under test as a child: start it pointed at the backends, wait until it is ready, warm it up, watch it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from brownout.faults.values.errors import SetupError
+from brownout.harness.app.answer import AnswerReader, judge_reply
+from brownout.harness.config.app import AppConfig, RouteSpec, fill
+from brownout.harness.supervisor.child import DEVNULL, Child, tail
+
+__all__ = ["AppRun", "free_port", "request_for"]
+
+
+def free_port() -> int:
+    """A loopback port that is free now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def request_for(route: RouteSpec, prompt: str, user: str) -> dict[str, Any]:
+    """Method, path, headers and body of a user's request, with ``{prompt}`` and ``{user}`` filled in."""
+    values = {"prompt": prompt, "user": user}
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, str):
+            return fill(value, values)
+        if isinstance(value, Mapping):
+            return {k: filled(v) for k, v in value.items()}
+        return [filled(v) for v in value] if isinstance(value, list) else value
+
+    body = filled(route.body)
+    headers = {k: fill(v, values) for k, v in route.headers.items()}
+    if not isinstance(body, str | None):
+        headers.setdefault("content-type", "application/json")
+        body = json.dumps(body)
+    return {"method": route.method, "path": fill(route.path, values), "headers": headers, "body": (body or "").encode()}
+
+
+@dataclass
+class AppRun:
+    """A running app. `base_url` is where users reach it."""
+
+    child: Child
+    base_url: str
+    log: Path
+    config: AppConfig
+
+    @classmethod
+    def start(cls, folder: Path, config: AppConfig, origins: Mapping[str, str], root: Path) -> AppRun:
+        """Start the app on a free port, pointed at the backends. `root` is the folder of brownout.yaml.
+
+        Raises SetupError when its command cannot be run.
+        """
+        port, app = free_port(), config.app
+        values = config.values(origins, port)
+        words = shlex.split(app.start) if isinstance(app.start, str) else list(app.start)
+        # The app inherits the environment without proxies: what it is told to call is on this machine.
+        env = {k: v for k, v in os.environ.items() if k.lower() not in ("http_proxy", "https_proxy", "all_proxy")}
+        env |= {k: fill(v, values) for k, v in app.env.items()}
+        log = folder / "app.log"
+        cwd = root / app.cwd
+        if not cwd.is_dir():
+            raise SetupError(f"the app's folder does not exist: {cwd}")
+        child = Child.start(
+            [fill(w, values) for w in words], name=app.name, env=env, cwd=cwd, stdin=DEVNULL, stdout=log, stderr=log
+        )
+        return cls(child, f"http://127.0.0.1:{port}", log, config)
+
+    def check(self) -> None:
+        """Raises SetupError when the app has ended."""
+        ended = self.child.poll()
+        if ended is not None:
+            raise SetupError(f"the app ended: {ended}", output=tail(self.log))
+
+    def wait_ready(self) -> None:
+        """Wait until the readiness path answers below 400. Raises SetupError when the app dies or time runs out."""
+        ready = self.config.app.ready
+        deadline, last = time.monotonic() + ready.within, "it accepted no connection"
+        with httpx.Client(trust_env=False, timeout=2.0) as client:
+            while time.monotonic() < deadline:
+                self.check()
+                try:
+                    status = client.get(self.base_url + ready.path).status_code
+                    if status < 400:
+                        return
+                    last = f"GET {ready.path} answered {status}"
+                except httpx.ConnectError:
+                    last = f"nothing listens on {self.base_url}: does the app use {{port}}?"
+                except httpx.HTTPError as e:
+                    last = f"GET {ready.path}: {type(e).__name__}"
+                time.sleep(0.05)
+        raise SetupError(f"the app was not ready within {ready.within:g} s: {last}", output=tail(self.log))
+
+    def warm_up(self, prompt: str) -> str:
+        """Send one request with healthy backends. Returns the answer's text; SetupError when the reply is not a good one."""
+        name, route = self.config.route
+        made = request_for(route, prompt, "warm-up")
+        reader = AnswerReader(route.answer)
+        body = bytearray()
+        try:
+            with (
+                httpx.Client(trust_env=False, timeout=self.config.launch.patience * 3) as client,
+                client.stream(
+                    made["method"], self.base_url + made["path"], headers=made["headers"], content=made["body"]
+                ) as reply,
+            ):
+                for piece in reply.iter_bytes():
+                    body += piece
+                    reader.feed(piece)
+        except httpx.HTTPError as e:
+            self.check()
+            raise SetupError(
+                f"warm-up: {route.method} {route.path} failed: {type(e).__name__}: {e}", output=tail(self.log)
+            ) from None
+        read = reader.finish(True)
+        text = body.decode("utf-8", "replace")
+        good, _ = judge_reply(route, reply.status_code, dict(reply.headers), text, read)
+        if not good or not read.ended:
+            why = read.problem or read.error or f"status {reply.status_code}, not good by the rules of route {name!r}"
+            shown = " ".join(text[:400].split())
+            raise SetupError(
+                f"warm-up: {route.method} {route.path}: {why}. The app answered: {shown!r}", output=tail(self.log)
+            )
+        return read.text
+
+    def stop(self) -> None:
+        """Stop the app and everything that it started."""
+        self.child.stop()

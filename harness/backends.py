@@ -1,0 +1,80 @@
+"""The simulated backends as a child process."""
+
+from __future__ import annotations
+
+import json
+import select
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from brownout.faults.doors.process import ProcessConfig
+from brownout.faults.values.errors import SetupError
+from brownout.harness.supervisor.child import PIPE, Child, tail
+
+__all__ = ["BackendProcess"]
+
+
+class BackendProcess:
+    """Backends on ports of their own. `origins` maps each backend's name to ``http://127.0.0.1:port``."""
+
+    def __init__(self, child: Child, origins: Mapping[str, str], log: Path) -> None:
+        self.child, self.origins, self._log = child, origins, log
+
+    @classmethod
+    def start(cls, folder: Path, config: ProcessConfig, timeout: float = 20.0) -> BackendProcess:
+        """Start the process and wait until it listens. Raises SetupError with its last output when it does not."""
+        log = folder / "backend.log"
+        child = Child.start(
+            [sys.executable, "-m", "brownout.faults.doors.process"],
+            name="backend",
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=log,
+        )
+        try:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            child.stdin.write(config.encode())
+            child.stdin.flush()
+            answer = _line(child, timeout)
+        except BaseException:
+            child.stop()
+            raise
+        if answer is None or "error" in answer:
+            child.stop()
+            why = answer["error"] if answer else "the simulated backend did not start"
+            raise SetupError(str(why), output=tail(log))
+        return cls(child, dict(answer["origins"]), log)
+
+    def begin(self, at_ns: int) -> None:
+        """Let the fault plans begin at a monotonic time in nanoseconds."""
+        assert self.child.stdin is not None
+        self.child.stdin.write(json.dumps({"begin_ns": at_ns}).encode() + b"\n")
+        self.child.stdin.flush()
+
+    def check(self) -> None:
+        """Raises SetupError when the process has ended."""
+        ended = self.child.poll()
+        if ended is not None:
+            raise SetupError(f"the simulated backend ended: {ended}", output=tail(self._log))
+
+    def stop(self) -> None:
+        """Stop the process; calls that it was answering are recorded first."""
+        self.child.stop()
+
+
+def _line(child: Child, timeout: float) -> dict[str, Any] | None:
+    """The first line of the child's output as JSON, None when it ends or `timeout` passes before."""
+    assert child.stdout is not None
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        ready, _, _ = select.select([child.stdout], [], [], 0.2)
+        if ready:
+            line = child.stdout.readline()
+            return dict(json.loads(line)) if line else None
+        if child.poll() is not None:
+            return None
+    return None

@@ -1,0 +1,171 @@
+"""``brownout``: run, serve, report, list."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console as Terminal
+from rich.markup import escape
+
+from brownout.faults.values.errors import BrownoutError, ConfigError, SetupError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="brownout",
+    help="Chaos and resilience testing for applications built on language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+INTERRUPTED = 130
+
+
+class Things(StrEnum):
+    """What can be listed."""
+
+    FAULTS = "faults"
+    INCIDENTS = "incidents"
+    CHECKS = "checks"
+    SUITES = "suites"
+    EXPERIMENTS = "experiments"
+    DIALECTS = "dialects"
+    REPORTS = "reports"
+    APPS = "apps"
+
+
+@app.command()
+def run(
+    experiments: Annotated[list[str] | None, typer.Argument(help="Experiment files or names.")] = None,
+    suite: Annotated[str | None, typer.Option(help="A suite instead of experiments [default: launch].")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--app", help="A brownout.yaml, or demo:hardened, demo:naive [default: ./brownout.yaml or the demo]."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Repeats arrivals, prompts, answers and faults.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="The run folder [default: brownout-runs/TIME].")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="GO WITH CONDITIONS exits with 1.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the verdict only.")] = False,
+) -> None:
+    """Rehearse a launch: run experiments against an app, and say whether it is ready."""
+    from brownout.harness.cli.console import Console
+    from brownout.harness.config.apps import target as find
+    from brownout.harness.config.catalogue import select
+    from brownout.harness.engine import Engine
+    from brownout.harness.events import RunFinished
+    from brownout.harness.report import reports
+
+    found = find(target)
+    chosen = select(experiments or [], suite, found.config.launch)
+    folder = out or Path("brownout-runs") / datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"the run folder {folder} is not empty: a journal is never overwritten")
+    formats = [report for _, report in reports]
+    code = 70
+    engine = Engine(found.given, found.config, found.root, chosen, seed, folder.resolve(), strict)
+    with Console(quiet=quiet, reports=[r.filename for r in formats]) as console:
+        for event in engine.run():
+            if isinstance(event, RunFinished):
+                for report in formats:
+                    (folder / report.filename).write_text(report.render(event.result), encoding="utf-8")
+                code = event.result.verdict.exit_code
+            console.handle(event)
+    raise typer.Exit(code)
+
+
+@app.command()
+def serve(
+    plan: Annotated[
+        Path | None, typer.Option(help="A fault plan (*.plan.yaml); without one the backend is healthy.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8099,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    dialect: Annotated[str, typer.Option(help="Which provider's wire format to speak.")] = "openai",
+    seed: Annotated[int, typer.Option(min=0, help="Repeats answers and faults.")] = 1,
+    journal: Annotated[Path | None, typer.Option(help="Append a record of each call to this file.")] = None,
+) -> None:
+    """Serve a simulated backend by hand, until interrupted."""
+    from brownout.harness.cli.serving import serve as serve_backend
+
+    raise typer.Exit(serve_backend(plan, port, host, dialect, seed, journal))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A run folder, or a result.json.")],
+    format: Annotated[str, typer.Option(help="html, md, junit or json.")] = "md",
+    out: Annotated[Path | None, typer.Option(help="A file to write [default: standard output].")] = None,
+) -> None:
+    """Render the result of a run again."""
+    from brownout.harness.report import reports
+    from brownout.harness.verdict.result import from_json
+
+    chosen = reports.get(format)
+    path = folder / "result.json" if folder.is_dir() else folder
+    if not path.is_file():
+        raise ConfigError(f"there is no result in {folder}: a run that was interrupted has none")
+    try:
+        result = from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as e:
+        raise ConfigError(f"{path}: {e}") from None
+    text = chosen.render(result)
+    if out:
+        out.write_text(text, encoding="utf-8")
+    else:
+        sys.stdout.write(text)
+
+
+@app.command("list")
+def list_things(what: Annotated[Things, typer.Argument(help="What to list.")]) -> None:
+    """List what can be named in files and on the command line."""
+    from brownout.harness.cli.listing import table
+
+    Terminal().print(table(what.value))
+
+
+def main() -> NoReturn:
+    """The entry point: errors of the tool become one clear message and their exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    errors = Terminal(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        app(standalone_mode=False)
+    except ConfigError as e:
+        for problem in e.problems:
+            errors.print(f"[red]error:[/] {escape(str(problem))}")
+        raise SystemExit(e.exit_code) from None
+    except SetupError as e:
+        errors.print(f"[red]error:[/] {escape(str(e))}")
+        if e.output:
+            errors.print(f"[dim]last output:[/]\n{escape(e.output)}")
+        raise SystemExit(e.exit_code) from None
+    except BrownoutError as e:
+        errors.print(f"[red]error:[/] {escape(str(e))}")
+        raise SystemExit(e.exit_code) from None
+    except (KeyboardInterrupt, typer.Abort):
+        errors.print("interrupted")
+        raise SystemExit(INTERRUPTED) from None
+    except Exception as e:
+        _usage(e, errors)
+        raise
+    raise SystemExit(0)
+
+
+def _usage(error: Exception, errors: Terminal) -> None:
+    """Exit with 2 when the command line itself was wrong."""
+    show = getattr(error, "show", None)
+    if callable(show) and hasattr(error, "exit_code"):
+        show()
+        raise SystemExit(error.exit_code) from None
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,1 @@
+"""Configuration: brownout.yaml and experiment files, with errors that name the place."""

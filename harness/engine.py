@@ -1,0 +1,198 @@
+"""The engine: runs experiments one after the other and yields what happens as plain events."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from brownout.faults.values.errors import SetupError
+from brownout.faults.values.sink import JsonLines
+from brownout.harness.config.app import AppConfig
+from brownout.harness.config.experiment import Experiment
+from brownout.harness.events import (
+    Event,
+    ExperimentFinished,
+    ExperimentStarted,
+    PhaseStarted,
+    RunFinished,
+    RunStarted,
+    to_record,
+)
+from brownout.harness.rehearsal import Rehearsal, again, failed
+from brownout.harness.sizing import size
+from brownout.harness.verdict.finding import Waiver, apply_waivers
+from brownout.harness.verdict.result import App, ExperimentResult, Result, to_json
+from brownout.harness.verdict.table import verdict
+
+__all__ = ["Engine"]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A run to be made: which experiments, against which app, with which seed, into which folder.
+
+    `app` names the app in reports; `root` is the folder that relative paths of its configuration count from.
+    """
+
+    app: str
+    config: AppConfig
+    root: Path
+    experiments: tuple[Experiment, ...]
+    seed: int
+    folder: Path
+    strict: bool = False
+
+    @property
+    def run_id(self) -> str:
+        return self.folder.name
+
+    def run(self) -> Iterator[Event]:
+        """Run everything. The journal is written as it happens, so an interrupted run leaves what it had.
+
+        A SetupError ends the run: its experiment is invalid, and those after it are not started.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        journal = JsonLines(self.folder / "events.jsonl")
+        began = time.monotonic()
+        started = _now()
+        self._manifest(started)
+
+        def log(event: Event) -> Event:
+            journal.put({"t": round(time.monotonic() - began, 3), **to_record(event)})
+            return event
+
+        try:
+            names = tuple(e.name for e in self.experiments)
+            yield log(RunStarted(self.run_id, str(self.folder), self.app, self.seed, names))
+            results: list[ExperimentResult] = []
+            for number, experiment in enumerate(self.experiments, 1):
+                at = time.monotonic()
+                outcome: list[ExperimentResult] = []
+                for event in self._experiment(number, experiment, outcome):
+                    yield log(event)
+                results += outcome
+                yield log(ExperimentFinished(experiment.name, outcome[0], round(time.monotonic() - at, 3)))
+                if not outcome[0].findings:
+                    break
+            result = self._result(results, started)
+            (self.folder / "result.json").write_text(to_json(result), encoding="utf-8")
+            yield log(RunFinished(result, str(self.folder)))
+        finally:
+            journal.close()
+
+    def _experiment(self, number: int, experiment: Experiment, out: list[ExperimentResult]) -> Iterator[Event]:
+        """Run an experiment, and once more when its measurement was unsound. Its result is appended to `out`."""
+        shape = size(experiment, self.config.launch)
+        folder = self.folder / experiment.name
+        rehearsal = Rehearsal(experiment, self.config, shape, self.seed, self._key(experiment), folder, self.root)
+        for attempt in (1, 2):
+            if attempt == 2:
+                rehearsal = again(rehearsal, self.folder / f"{experiment.name}.2")
+            rehearsal.folder.mkdir(exist_ok=True)
+            yield ExperimentStarted(
+                experiment.name,
+                experiment.title,
+                experiment.question,
+                number,
+                len(self.experiments),
+                attempt,
+                shape.requests,
+                shape.seconds,
+            )
+            begins = None
+            try:
+                for event in rehearsal.run():
+                    if isinstance(event, PhaseStarted) and begins is None:
+                        begins = event.at
+                    yield event
+            except SetupError as e:
+                out.append(failed(experiment, e, attempt))
+                return
+            result = rehearsal.result(begins or 0.0, attempt)
+            if result.valid or attempt == 2:
+                out.append(result)
+                return
+
+    def _key(self, experiment: Experiment) -> str:
+        """The watermark key: texts of another run or experiment are recognised as such."""
+        return f"{self.run_id}/{experiment.name}/{self.seed}"
+
+    def _result(self, results: list[ExperimentResult], started: str) -> Result:
+        waivers = [Waiver(w.check, w.experiment, w.reason, w.owner, w.expires) for w in self.config.waivers]
+        expired: dict[Waiver, None] = {}
+        for i, r in enumerate(results):
+            waived = apply_waivers(r.findings, waivers, datetime.now(UTC).date())
+            results[i] = replace(r, findings=waived.findings)
+            expired |= dict.fromkeys(waived.expired)
+        outcomes = [r.outcome for r in results]
+        return Result(
+            tool=_version("brownout"),
+            run=self.run_id,
+            seed=self.seed,
+            clock="live",
+            app=self._app(),
+            started=started,
+            ended=_now(),
+            verdict=verdict(outcomes, strict=self.strict),
+            experiments=tuple(results),
+            expired_waivers=tuple(expired),
+        )
+
+    def _app(self) -> App:
+        start = self.config.app.start
+        command = start if isinstance(start, str) else shlex.join(start)
+        return App(self.app.partition(":")[0], self.app.partition(":")[2], command)
+
+    def _manifest(self, started: str) -> None:
+        packages = ("brownout", "faker", "httptools", "locust", "openai", "pydantic", "uvloop")
+        manifest: dict[str, Any] = {
+            "schema": "brownout.manifest/1",
+            "run": self.run_id,
+            "started": started,
+            "seed": self.seed,
+            "clock": "live",
+            "app": self.app,
+            "command": self.config.app.start,
+            "launch": vars(self.config.launch),
+            "experiments": [
+                {
+                    "name": e.name,
+                    "file": e.file,
+                    "key": self._key(e),
+                    "load": e.load,
+                    "repeat": e.repeat,
+                    "phases": [
+                        {"name": p.name, "faults": [{"label": r.label, "fault": repr(r.fault)} for r in p.plan.rules]}
+                        for p in e.phases
+                    ],
+                    "expectations": [
+                        {"phase": x.phase, "text": x.text, "severity": x.severity} for x in e.expectations
+                    ],
+                }
+                for e in self.experiments
+            ],
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "versions": {p: v for p in packages if (v := _version(p))},
+            "strict": self.strict,
+        }
+        (self.folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""Load: the schedule of requests, and the Locust child that sends them."""

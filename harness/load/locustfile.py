@@ -1,0 +1,124 @@
+"""The load child: sends every request of a schedule at its time, whatever becomes of the others (open loop).
+
+Run by `run.LoadRun` as ``python -m locust -f locustfile.py --headless``; the environment variable BROWNOUT_LOAD names its
+configuration file. The only module that imports Locust and gevent: Locust patches the standard library of its process.
+
+With its parent it speaks in lines of JSON: ``{"ready": true}`` on stdout when it could send, then ``{"start_ns": N}`` on stdin,
+the monotonic time from which the schedule counts. Everything else that it has to say goes to stderr.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.pool import Group
+from gevent.socket import wait_read
+from locust import User, events, task
+
+from brownout.faults.values.clock import NS
+from brownout.faults.values.sink import JsonLines
+from brownout.harness.load import schedule
+from brownout.harness.load.client import Exchange, Target, Terms
+from brownout.harness.load.run import CONFIG, READY, LoadConfig
+from brownout.harness.load.sample import Sample
+
+logger = logging.getLogger(__name__)
+
+
+class Load:
+    """The schedule, and the requests that are under way."""
+
+    def __init__(self, config: LoadConfig, environment: Any) -> None:
+        self._environment = environment
+        self._arrivals = schedule.read(config.schedule)
+        target = Target.resolve(config.base_url)
+        self._terms = Terms(target, config.route, config.origin_ns, config.patience, config.longest)
+        self._sink = JsonLines(config.samples)
+        self._open: dict[int, Exchange] = {}
+        # What is here now stays for good: without it, collections during the load have little to look through.
+        gc.collect()
+        gc.freeze()
+
+    def walk(self, start_ns: int) -> None:
+        """Send each request at its time, and wait until all have ended."""
+        requests = Group()
+        for arrival in self._arrivals:
+            intended = start_ns + round(arrival.at * NS)
+            gevent.sleep(max(0.0, (intended - time.monotonic_ns()) / NS))
+            requests.start(gevent.Greenlet(self._ask, Exchange(self._terms, arrival, intended)))
+        requests.join()
+
+    def _ask(self, exchange: Exchange) -> None:
+        number = exchange.arrival.request
+        self._open[number] = exchange
+        sample = exchange.run()
+        # Stopped while this one came to its end: it is recorded already.
+        if self._open.pop(number, None) is not None:
+            self._record(sample)
+
+    def stop(self) -> None:
+        """Record what is under way as unfinished."""
+        while self._open:
+            _, exchange = self._open.popitem()
+            self._record(exchange.unfinished())
+
+    def _record(self, sample: Sample) -> None:
+        self._sink.put(sample.to_record())
+        seconds = sample.ended - sample.intended if sample.ended is not None else 0.0
+        # Locust groups failures by their text: no more of it than there are kinds.
+        failure = None if sample.end == "complete" else RuntimeError(f"{sample.end}, status {sample.status}")
+        self._environment.events.request.fire(
+            request_type=self._terms.route.method,
+            name=sample.route,
+            response_time=seconds * 1000,
+            response_length=sample.bytes,
+            exception=failure,
+            context={"phase": sample.phase},
+        )
+
+
+class Users(User):  # type: ignore[misc]
+    """All users of the schedule: one of Locust's users that sends for them, as Locust's own pacing is a closed loop."""
+
+    @task  # type: ignore[untyped-decorator]
+    def walk(self) -> None:
+        code = 1
+        try:
+            start_ns = _start_time()
+            self.environment.load.walk(start_ns)
+            code = 0
+        except Exception:
+            logger.exception("the load failed")
+        self.environment.process_exit_code = code
+        self.environment.runner.quit()
+
+
+def _start_time() -> int:
+    """Tell the parent that all is ready, and wait for the time at which the load begins."""
+    os.write(1, READY + b"\n")
+    os.dup2(2, 1)  # nobody reads the pipe from here on
+    line = b""
+    while not line.endswith(b"\n"):
+        wait_read(0)
+        data = os.read(0, 4096)
+        if not data:
+            raise EOFError("the harness has gone")
+        line += data
+    return int(json.loads(line)["start_ns"])
+
+
+@events.init.add_listener  # type: ignore[untyped-decorator]
+def _prepare(environment: Any, **_: Any) -> None:
+    environment.load = Load(LoadConfig.read(Path(os.environ[CONFIG])), environment)
+
+
+@events.quitting.add_listener  # type: ignore[untyped-decorator]
+def _stop(environment: Any, **_: Any) -> None:
+    environment.load.stop()

@@ -1,0 +1,238 @@
+"""One live experiment: backends, app and load as children, phases on a shared clock, and what it came to."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from brownout.faults.doors.process import ProcessConfig
+from brownout.faults.model.watermark.text import Codec, Kind
+from brownout.faults.plans.plan import FaultPlan, Window
+from brownout.faults.values.clock import NS, since
+from brownout.faults.values.errors import SetupError
+from brownout.harness.app.running import AppRun
+from brownout.harness.backends import BackendProcess
+from brownout.harness.check import Evidence
+from brownout.harness.config.app import AppConfig
+from brownout.harness.config.experiment import Experiment
+from brownout.harness.events import Event, PhaseStarted, Progress, StepDone
+from brownout.harness.journal import Follower, read_lines
+from brownout.harness.judging import findings
+from brownout.harness.load.run import LoadConfig, LoadRun
+from brownout.harness.load.sample import Sample
+from brownout.harness.load.schedule import Arrival, PhaseSpan, make_schedule, write
+from brownout.harness.outcome import Reader, classified
+from brownout.harness.prompts import question
+from brownout.harness.sizing import Size
+from brownout.harness.summary import summarise
+from brownout.harness.trace import Call, join
+from brownout.harness.validity import validity
+from brownout.harness.verdict.result import ExperimentResult
+
+__all__ = ["WARM_UP", "Rehearsal"]
+
+WARM_UP = (1 << 22) - 1
+"""The id of the warm-up's prompt: the last of the prompts' ids."""
+LEAD = 0.4
+"""Seconds from telling the children when the load begins to its beginning."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Runs one experiment against an app. `folder` takes its journal; `root` is where brownout.yaml stands."""
+
+    experiment: Experiment
+    config: AppConfig
+    size: Size
+    seed: int
+    key: str
+    folder: Path
+    root: Path
+
+    def run(self) -> Iterator[Event]:
+        """Run the load, yielding what happens. Children are stopped whatever happens; SetupError ends the experiment."""
+        name = self.experiment.name
+        origin = time.monotonic_ns()
+        codec = Codec(self.key)
+        schedule = self._schedule(codec)
+        write(self.folder / "schedule.jsonl", schedule)
+        children: list[BackendProcess | AppRun | LoadRun] = []
+        try:
+            started = time.monotonic()
+            backends = BackendProcess.start(self.folder, self._backends(origin, schedule))
+            children.append(backends)
+            where = ", ".join(f"{n} at {o}" for n, o in backends.origins.items())
+            yield StepDone(name, "backend", where, time.monotonic() - started)
+
+            started = time.monotonic()
+            app = AppRun.start(self.folder, self.config, backends.origins, self.root)
+            children.insert(0, app)
+            app.wait_ready()
+            yield StepDone(name, "app", f"ready at {app.base_url}", time.monotonic() - started)
+
+            started = time.monotonic()
+            app.warm_up(_prompt(codec, WARM_UP, self.seed))
+            made = self._warm_up_calls()
+            yield StepDone(name, "warm-up", f"one request made {made} calls", time.monotonic() - started)
+
+            started = time.monotonic()
+            load = LoadRun.start(self.folder, self._load(origin, app.base_url))
+            children.insert(0, load)
+            load.wait_ready()
+            yield StepDone(name, "load", f"{len(schedule)} requests at {self.size.rps:g}/s", time.monotonic() - started)
+
+            begin = time.monotonic_ns() + round(LEAD * NS)
+            backends.begin(begin)
+            load.begin(begin)
+            yield from self._watch(since(origin, begin), origin, backends, app, load)
+        finally:
+            for child in children:
+                child.stop()
+
+    def _schedule(self, codec: Codec) -> tuple[Arrival, ...]:
+        route, _ = self.config.route
+        return make_schedule(
+            self.size.spans,
+            self.size.rps,
+            seed=self.seed,
+            route=route,
+            prompt_text=lambda i: _prompt(codec, i, self.seed),
+            repeat=self.experiment.repeat,
+        )
+
+    def _backends(self, origin: int, schedule: tuple[Arrival, ...]) -> ProcessConfig:
+        plans = (
+            phase.plan.within(Window(span.start, span.end))
+            for phase, span in zip(self.experiment.phases, self.size.spans, strict=True)
+        )
+        return ProcessConfig(
+            seed=self.seed,
+            key=self.key,
+            origin_ns=origin,
+            journal=self.folder / "calls.jsonl",
+            backends=self.config.backends,
+            plan=sum(plans, FaultPlan()),
+            users={a.prompt: a.user for a in schedule} | {WARM_UP: "warm-up"},
+        )
+
+    def _load(self, origin: int, base_url: str) -> LoadConfig:
+        launch = self.config.launch
+        return LoadConfig(
+            origin_ns=origin,
+            base_url=base_url,
+            schedule=self.folder / "schedule.jsonl",
+            samples=self.folder / "requests.jsonl",
+            patience=launch.patience,
+            longest=max(3 * launch.patience, 2 * launch.total_p95),
+            route=self.config.route[1],
+        )
+
+    def _warm_up_calls(self) -> int:
+        """How many calls the warm-up made; SetupError for none. A record is written when its call has ended."""
+        deadline = time.monotonic() + 2.0
+        while time.monotonic() < deadline:
+            calls, _ = read_lines(self.folder / "calls.jsonl")
+            if calls:
+                return len(calls)
+            time.sleep(0.05)
+        values = ", ".join(f"{{{v}}}" for v in self.config.values({}, 0) if v.startswith("backend."))
+        raise SetupError(
+            "warm-up: the app answered, but no simulated backend was called. Point its model client at brownout in app.env "
+            f"(known: {values})"
+        )
+
+    def _watch(
+        self, begins: float, origin: int, backends: BackendProcess, app: AppRun, load: LoadRun
+    ) -> Iterator[Event]:
+        """Follow the load to its end. `begins` is when it begins, in seconds since the origin."""
+        name, spans = self.experiment.name, list(self.size.spans)
+        labels = {p.name: tuple(r.label for r in p.plan.rules) for p in self.experiment.phases}
+        samples, calls = Follower(self.folder / "requests.jsonl"), Follower(self.folder / "calls.jsonl")
+        ends: Counter[str] = Counter()
+        made = hit = 0
+        phase, shown = "", -1.0
+        while not load.finished:
+            app.check()
+            backends.check()
+            elapsed = since(origin, time.monotonic_ns()) - begins
+            while spans and elapsed >= spans[0].start:
+                span = spans.pop(0)
+                phase = span.name
+                yield PhaseStarted(name, phase, begins + span.start, span.end - span.start, labels[phase])
+            ends.update(str(s["end"]) for s in samples.new())
+            for call in calls.new():
+                made += 1
+                hit += any(f["injected"] for f in call["faults"])
+            if elapsed - shown >= 1.0:
+                shown = elapsed
+                left = max(0.0, self.size.seconds - elapsed)
+                yield Progress(name, phase, max(0.0, elapsed), left, ends.total(), dict(ends), made, hit)
+            time.sleep(0.1)
+        # Calls that the app still makes for users who are gone are part of what it costs.
+        time.sleep(1.0)
+
+    def evidence(self, begins: float) -> tuple[Evidence, int]:
+        """What was recorded, joined and classified, and how many journal lines could not be read."""
+        records, broken = read_lines(self.folder / "requests.jsonl")
+        lines, unread = read_lines(self.folder / "calls.jsonl")
+        samples = [Sample.from_record(r) for r in records]
+        calls = tuple(c for c in map(Call.from_record, lines) if c.arrived >= begins)
+        spans = {s.name: PhaseSpan(s.name, s.start + begins, s.end + begins) for s in self.size.spans}
+        reader = Reader(Codec(self.key), calls, {s.prompt for s in samples})
+        traces = classified(reader, join(samples, calls, spans))
+        return Evidence(traces, calls, spans, self.config.launch), broken + unread
+
+    def result(self, begins: float, attempts: int) -> ExperimentResult:
+        """Judge what was recorded."""
+        evidence, broken = self.evidence(begins)
+        sound = validity(self.experiment, evidence.traces, evidence.calls, self.size.requests)
+        reasons = list(sound.reasons)
+        if broken:
+            reasons.append(f"{broken} lines of the journal could not be read")
+        made = findings(self.experiment, evidence)
+        return ExperimentResult(
+            name=self.experiment.name,
+            title=self.experiment.title,
+            question=self.experiment.question,
+            valid=not reasons,
+            why_invalid=tuple(reasons),
+            findings=made,
+            phases=summarise(evidence),
+            attempts=attempts,
+            samples={
+                "send_lag_p99": sound.send_lag_p99,
+                "delivery_lag_p99": sound.delivery_lag_p99,
+                "lag_allowed": sound.allowed,
+                "sent": sound.sent,
+                "scheduled": sound.scheduled,
+            },
+        )
+
+
+def _prompt(codec: Codec, number: int, seed: int) -> str:
+    """A user's message: a question between two sentences of watermark, so that a cut prompt is still recognised."""
+    first, last = (codec.sentence(Kind.PROMPT, number, position) for position in (0, 1))
+    return f"{first} {question(number, seed)} {last}"
+
+
+def failed(experiment: Experiment, error: SetupError, attempts: int) -> ExperimentResult:
+    """The result of an experiment that could not be run."""
+    return ExperimentResult(
+        name=experiment.name,
+        title=experiment.title,
+        question=experiment.question,
+        valid=False,
+        why_invalid=(str(error),),
+        findings=(),
+        phases=(),
+        attempts=attempts,
+        samples={"output": error.output},
+    )
+
+
+def again(rehearsal: Rehearsal, folder: Path) -> Rehearsal:
+    """The same rehearsal in another folder."""
+    return replace(rehearsal, folder=folder)

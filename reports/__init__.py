@@ -1,0 +1,1 @@
+"""What people are told: one file per format, each a pure function of a run's result."""

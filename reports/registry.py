@@ -1,0 +1,3 @@
+from brownout.harness.report import Report, reports
+
+__all__ = ["Report", "reports"]

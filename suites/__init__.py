@@ -1,0 +1,1 @@
+"""What must hold: experiments, checks, users, and the demo app."""

@@ -1,0 +1,1 @@
+"""Apps under test that ship with brownout, one file each."""

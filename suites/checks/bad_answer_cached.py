@@ -1,0 +1,50 @@
+"""What users got during the fault is not served again after it."""
+
+from __future__ import annotations
+
+from brownout.harness.check import Check, View, checks
+from brownout.harness.trace import Outcome, Trace
+from brownout.harness.verdict.judge import Limit
+from brownout.harness.verdict.measurement import Invariant, Measurement, Unknown, Violation
+
+SETTLE = 1.0
+"""Seconds after the first fresh answer of the recovery: from then on the way to the model is open."""
+
+
+class BadAnswerCached(Check):
+    """After the app has reached its model again, a question that got a bad answer during the fault gets a good one.
+
+    A violation is a request of the recovery that made no call and got no whole answer of the model, though its question had
+    been given a bad answer during the fault: that one came from a cache. Every such question asked again is an opportunity.
+    """
+
+    name = "bad_answer_cached"
+    title = "No bad answer is cached"
+    kind = "invariant"
+    phases = ("recovery",)
+    meaning = (
+        "The outage lives on in the cache: users get the stopgap or the broken answer long after the provider is back."
+    )
+    fix = "Cache good answers only: complete, from the model, with its finish reason; never a fallback or an error."
+
+    def measure(self, view: View, percentile: float | None) -> Measurement:
+        back = next((t for t in view.traces if t.calls and t.outcome is Outcome.ANSWERED), None)
+        if back is None or back.sample.ended is None:
+            return Unknown("the app never reached its model again after the fault")
+        bad = {t.sample.prompt for t in view.evidence.of("fault") if t.outcome is not Outcome.ANSWERED}
+        again = [t for t in view.traces if t.sample.prompt in bad and t.sample.intended > back.sample.ended + SETTLE]
+        found = [t for t in again if not t.calls and t.outcome is not Outcome.ANSWERED]
+        return Invariant(len(again), tuple(Violation(t.sample.request, None, _tell(t)) for t in found))
+
+    def needs(self, limit: Limit | None, percentile: float | None) -> int:
+        return 120
+
+    def lasts(self, limit: Limit | None) -> float:
+        return 8.0
+
+
+def _tell(trace: Trace) -> str:
+    return f"{trace.outcome} without a call, after the same question got a bad answer during the fault ({trace.why})"
+
+
+checks.add("bad_answer_cached", BadAnswerCached())
