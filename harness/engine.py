@@ -85,6 +85,9 @@ class Engine:
             result = self._result(results, started)
             (self.folder / "result.json").write_text(to_json(result), encoding="utf-8")
             yield log(RunFinished(result, str(self.folder)))
+        except BaseException as e:
+            journal.put({"t": round(time.monotonic() - began, 3), "event": "RunStopped", "why": type(e).__name__})
+            raise
         finally:
             journal.close()
 

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
-from brownout.faults.model.watermark.text import Codec
-from brownout.faults.model.watermark.trace import prompts
-
 from brownout.faults.model.capacity import Slots
 from brownout.faults.model.prices import cost
 from brownout.faults.model.scribe import FIRST_ID, LedgerScribe
 from brownout.faults.model.simulated import SimulatedModel, openings
 from brownout.faults.model.spec import BackendSpec
+from brownout.faults.model.watermark.text import Codec
+from brownout.faults.model.watermark.trace import prompts
 from brownout.faults.plans.plan import FaultPlan, Rule
 from brownout.faults.plans.selector import Draw
 from brownout.faults.values.answer import Answer, Issued, Usage

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from brownout.faults.model.watermark.text import Codec, Kind, Text
-
 from brownout.faults.values.answer import Issued
 
 __all__ = ["FIRST_ID", "LedgerScribe", "text_of"]

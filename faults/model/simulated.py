@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from random import Random
 
-from brownout.faults.model.watermark.text import Kind
-
 from brownout.faults.model.scribe import LedgerScribe
 from brownout.faults.model.spec import AnswerRule, BackendSpec
+from brownout.faults.model.watermark.text import Kind
 from brownout.faults.values.answer import Answer, Issued, Pace, Usage, tokens
 from brownout.faults.values.ask import Ask
 

@@ -128,7 +128,9 @@ class AppRun:
         text = body.decode("utf-8", "replace")
         good, _ = judge_reply(route, reply.status_code, dict(reply.headers), text, read)
         if not good or not read.ended:
-            why = read.problem or read.error or f"status {reply.status_code}, not good by the rules of route {name!r}"
+            why = f"status {reply.status_code}: " + (
+                read.problem or read.error or f"not good by the rules of route {name!r}"
+            )
             shown = " ".join(text[:400].split())
             raise SetupError(
                 f"warm-up: {route.method} {route.path}: {why}. The app answered: {shown!r}", output=tail(self.log)

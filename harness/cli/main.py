@@ -137,7 +137,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     errors = Terminal(stderr=True, soft_wrap=True, highlight=False)
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except ConfigError as e:
         for problem in e.problems:
             errors.print(f"[red]error:[/] {escape(str(problem))}")
@@ -156,7 +156,9 @@ def main() -> NoReturn:
     except Exception as e:
         _usage(e, errors)
         raise
-    raise SystemExit(0)
+    if code == INTERRUPTED:
+        errors.print("interrupted")
+    raise SystemExit(code or 0)
 
 
 def _usage(error: Exception, errors: Terminal) -> None:

@@ -42,18 +42,22 @@ class Load:
         self._terms = Terms(target, config.route, config.origin_ns, config.patience, config.longest)
         self._sink = JsonLines(config.samples)
         self._open: dict[int, Exchange] = {}
+        self._greenlets = Group()
+        self._stopped = False
         # What is here now stays for good: without it, collections during the load have little to look through.
         gc.collect()
         gc.freeze()
 
     def walk(self, start_ns: int) -> None:
         """Send each request at its time, and wait until all have ended."""
-        requests = Group()
         for arrival in self._arrivals:
             intended = start_ns + round(arrival.at * NS)
             gevent.sleep(max(0.0, (intended - time.monotonic_ns()) / NS))
-            requests.start(gevent.Greenlet(self._ask, Exchange(self._terms, arrival, intended)))
-        requests.join()
+            if self._stopped:
+                return
+            exchange = Exchange(self._terms, arrival, intended)
+            self._greenlets.start(gevent.Greenlet(self._ask, exchange))
+        self._greenlets.join()
 
     def _ask(self, exchange: Exchange) -> None:
         number = exchange.arrival.request
@@ -64,10 +68,12 @@ class Load:
             self._record(sample)
 
     def stop(self) -> None:
-        """Record what is under way as unfinished."""
+        """Record what is under way as unfinished, and close its connections."""
+        self._stopped = True
         while self._open:
             _, exchange = self._open.popitem()
             self._record(exchange.unfinished())
+        self._greenlets.kill(block=False)
 
     def _record(self, sample: Sample) -> None:
         self._sink.put(sample.to_record())

@@ -267,9 +267,6 @@ class Child:
             with contextlib.suppress(OSError):
                 os.killpg(self.main_pid, signal.SIGKILL)
         self._exit = self._main_exit or Exit.of(returncode)
-        if self._status is not None:
-            os.close(self._status)
-            self._status = None
 
     def _let_go(self) -> None:
         """Give the order to stop. The byte counts even where a forked copy of the harness holds the pipe open."""

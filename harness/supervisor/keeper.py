@@ -111,16 +111,20 @@ def children() -> list[int]:
         return []
 
 
-def send(number: signal.Signals, processes: Iterable[tuple[int, int]]) -> None:
-    """Signal (PID, process group) pairs by their groups: the kernel does that atomically, fork(2) cannot slip through.
+def send(number: signal.Signals, targets: Iterable[int]) -> None:
+    """Signal processes, and groups where a target is negative."""
+    for target in targets:
+        with contextlib.suppress(OSError):  # ended already, or it belongs to another user
+            os.kill(target, number)
+
+
+def groups(processes: Iterable[tuple[int, int]]) -> set[int]:
+    """The targets that reach (PID, process group) pairs by their groups: atomically, fork(2) cannot slip through.
 
     Every member of such a group lies below the keeper, because the command began a session of its own.
     """
     own = os.getpgrp()
-    targets = {-group if group > 0 and group != own else pid for pid, group in processes}
-    for target in targets:
-        with contextlib.suppress(OSError):  # ended already, or it belongs to another user
-            os.kill(target, number)
+    return {-group if group > 0 and group != own else pid for pid, group in processes}
 
 
 def execute(argv: list[str], environment: dict[bytes, bytes], keeper: int, failure: int) -> NoReturn:
@@ -141,7 +145,8 @@ def execute(argv: list[str], environment: dict[bytes, bytes], keeper: int, failu
     finally:  # reached only without exec; nothing but _exit may follow in a forked process
         with contextlib.suppress(OSError):
             os.write(2, os.fsencode(f"brownout: cannot run {argv[0]!r}: {os.strerror(code)}\n"))
-        os.write(failure, str(code).encode())  # last: the harness then reads what was written above
+        with contextlib.suppress(OSError):  # last: the harness then finds what was written above
+            os.write(failure, str(code).encode())
         os._exit(127 if code in (errno.ENOENT, errno.ENOTDIR) else 126)
 
 
@@ -263,11 +268,15 @@ class Keeper:
             self.told_to_stop = self._wait(None, self.control, self.parent) or self.told_to_stop
 
     def stop(self) -> None:
-        """Ask all to end, then make them. SIGCONT lets a stopped process see the SIGTERM."""
+        """Ask all to end, and wait. SIGCONT lets a stopped process see the SIGTERM.
+
+        One by one, so that each gets a single SIGTERM (many programs take a second one as impatience), also one that
+        moves to a group of its own meanwhile. Once, because what an application starts in order to end is to finish.
+        """
         deadline = time.monotonic() + self.grace
-        processes = self._tree().items()
-        send(signal.SIGTERM, processes)
-        send(signal.SIGCONT, processes)
+        targets = list(self._tree()) if LINUX else [-self.main]
+        send(signal.SIGTERM, targets)
+        send(signal.SIGCONT, targets)
         while self.reap() and (left := deadline - time.monotonic()) > 0:
             self._wait(left)
 
@@ -284,9 +293,9 @@ class Keeper:
                 new = self._tree().items() - seen.items()
                 if not new:
                     break
-                send(signal.SIGSTOP, new)
+                send(signal.SIGSTOP, groups(new))
                 seen.update(new)
-            send(signal.SIGKILL, seen.items())
+            send(signal.SIGKILL, groups(seen.items()))
             self._chase()
             self._wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -298,9 +307,7 @@ class Keeper:
         child of the keeper by then. The PID of a child cannot be reused before it is reaped.
         """
         for _ in range(CHASES):
-            for pid in children():
-                with contextlib.suppress(OSError):  # belongs to another user
-                    os.kill(pid, signal.SIGKILL)
+            send(signal.SIGKILL, children())
             if not self.reap():
                 break
 

@@ -143,7 +143,7 @@ def apply_waivers(findings: Iterable[Finding], waivers: Iterable[Waiver], today:
 def show(value: float, unit: str) -> str:
     """A number in a unit of findings, for people: ``1.2 s``, ``97.5 %``, ``3 calls``, ``$0.42``, ``∞``."""
     if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
+        return ("never" if unit == "s" else "∞") if value > 0 else "-∞"
     if unit == "s":
         return show_seconds(value)
     if unit == "usd":
@@ -164,6 +164,6 @@ def show_range(low: float, high: float, unit: str) -> str:
     """An interval for people: ``1.2–2.4 s``; the unit is written once where both ends share it."""
     first, last = show(low, unit), show(high, unit)
     number, _, suffix = first.partition(" ")
-    if suffix and " " not in suffix and last.count(" ") == 1 and last.endswith(f" {suffix}"):
+    if suffix and last.count(" ") == 1 and last.endswith(f" {suffix}"):
         first = number
     return f"{first}–{last}"

@@ -1,9 +1,9 @@
 """The numbers under the words: a keyed permutation of messages and the Reed-Solomon code RS(9,5) over GF(127).
 
 A message is an integer of 34 bits. Five symbols of 0 … 126 hold it (2^34 < 127^5, so the fifth is 66 at most); they are
-the values of a polynomial of degree at most 4 at 0 … 4, and the code adds its values at 5 … 8 (Reed & Solomon, 1960, systematic form). Two
-polynomials of that degree agree in at most 4 points, so two codewords differ in at least 5 of 9 symbols: 4 lost or 2
-wrong ones are repaired.
+the values of a polynomial of degree at most 4 at 0 … 4, and the code adds its values at 5 … 8 (Reed & Solomon, 1960,
+systematic form). Two polynomials of that degree agree in at most 4 points, so two codewords differ in at least 5 of 9
+symbols: 4 lost or 2 wrong ones are repaired.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import unicodedata
 
 __all__ = ["letters", "normalise"]
 
+_NESTED = 3  # a page that quotes JSON that quotes HTML
 _ALNUM = re.compile(r"[^\W_]+")
 _ESCAPE = re.compile(r"""\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrtbf/"']))""")
 _TERMINAL = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")  # ECMA-48: CSI and OSC
@@ -16,16 +17,20 @@ _HYPHENATED = re.compile("(?<=[a-z])[-\u2010][^\\S\n]*\n\\s*(?=[a-z])")
 
 
 def normalise(text: str) -> str:
-    """`text` in lower case without JSON and HTML escapes, terminal codes, hyphenation and line wrapping."""
-    if "\\" in text:
-        text = _ESCAPE.sub(_unescaped, text)
-    if "\x1b" in text:
-        text = _TERMINAL.sub("", text)
-    if "&" in text:
-        text = html.unescape(text)
+    """`text` without letter case, JSON and HTML escapes, terminal codes, hyphenation and line wrapping."""
+    for _ in range(_NESTED):
+        before = text
+        if "\\" in text:
+            text = _ESCAPE.sub(_unescaped, text)
+        if "\x1b" in text:
+            text = _TERMINAL.sub("", text)
+        if "&" in text:
+            text = html.unescape(text)
+        if text == before:
+            break
     if not text.isascii():
         text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
-    text = text.lower()
+    text = text.casefold()
     if "\n" in text:
         text = _HYPHENATED.sub("", text)
     return " ".join(text.split())

@@ -104,7 +104,7 @@ def read(codec: Codec, received: str, ledger: Mapping[int, Text], hints: Iterabl
     hits += [measure(codec, ledger[m.id], m.position, words, normal) for s in solved for m, words in s.found]
     for fragment in (f for s in solved for f in s.rest):
         hits.sort(key=_place)
-        hits += _fragment(codec, normal, hits, fragment, ledger, own)
+        hits += _fragments(codec, normal, hits, fragment, ledger, own)
     hits.sort(key=_place)
     hits += _begun(codec, normal, hits, ledger, own)
     hits.sort(key=_place)
@@ -158,24 +158,27 @@ def _repeats(hits: Iterable[Hit]) -> bool:
     return False
 
 
-def _fragment(
+def _fragments(
     codec: Codec, received: str, hits: Sequence[Hit], words: Group, ledger: Mapping[int, Text], own: Sequence[Text]
-) -> tuple[Hit, ...]:
-    """The hit of a group with too few words to be solved, if it is what should stand there.
+) -> list[Hit]:
+    """The hits of a group with too few words to be solved, if its words are what should stand there.
 
     That is the same, the next or the previous sentence of a neighbour among `hits`, or any sentence of an own text.
     """
-    a, b = words[0].a, words[-1].b
-    if any(h.a <= a and b <= h.b for h in hits):
-        return ()  # half a broken word inside a sentence, or a code word in what stands before it
-    before = next((h for h in reversed(hits) if h.b <= a), None)
-    after = next((h for h in hits if h.a >= b), None)
+    if not words or any(h.a <= words[0].a and words[-1].b <= h.b for h in hits):
+        return []  # also half a broken word inside a sentence, or a code word in what stands before it
+    before = next((h for h in reversed(hits) if h.b <= words[0].a), None)
+    after = next((h for h in hits if h.a >= words[-1].b), None)
     near = [(ledger[h.id], h.position + step) for h, step in ((before, 1), (before, 0), (after, -1), (after, 0)) if h]
     place = _likeliest(codec, words, near + [(t, p) for t in own for p in range(t.sentences)])
     if place is None:
-        return ()
+        return []
     hit = measure(codec, *place, words, received)
-    return (hit,) if hit.words > 1 or _adjoins(hit, words[0], before, after, received) else ()
+    if hit.words == 1 and not _adjoins(hit, words[0], before, after, received):
+        return []
+    known = sorted([*hits, hit], key=_place)
+    head, tail = (tuple(w for w in words if w.b <= hit.a), tuple(w for w in words if w.a >= hit.b))
+    return [hit, *(h for rest in (head, tail) for h in _fragments(codec, received, known, rest, ledger, own))]
 
 
 def _likeliest(codec: Codec, words: Group, places: Iterable[tuple[Text, int]]) -> tuple[Text, int] | None:
@@ -212,7 +215,7 @@ def _begun(
         if not any(h.a <= a < h.b for h in hits)
         for hit in beginning(codec, text, received[: min((h.a for h in hits if h.a > a), default=None)], a)
     ]
-    return tuple(sorted(begun, key=lambda h: h.hi)[-1:])
+    return (max(begun, key=lambda h: h.hi),) if begun else ()
 
 
 def _offsets(received: str, part: str) -> Iterator[int]:

@@ -88,7 +88,7 @@ def solve(codec: Codec, group: Group, accept: Callable[[Message], bool]) -> Solv
         return Solved(rest=(group,))
     message, agree = _decipher(codec, group)
     if message is not None and agree >= min(_SURE, size) and accept(message):
-        return Solved(found=((message, group),))
+        return _without_strangers(codec, message, group)
     if agree >= _CERTAIN:
         return Solved(foreign=True)
     for length in range(size - 1, DATA - 1, -1):
@@ -98,6 +98,14 @@ def solve(codec: Codec, group: Group, accept: Callable[[Message], bool]) -> Solv
             if message is not None and agree == length and accept(message):
                 return Solved(((message, part),), tuple(filter(None, (group[:begin], group[begin + length :]))))
     return Solved(rest=(group,))
+
+
+def _without_strangers(codec: Codec, message: Message, group: Group) -> Solved:
+    """A solved group without the words before and after its sentence, which are left over."""
+    symbols = codec.codeword(message)
+    good = [n for n, word in enumerate(group) if symbols[word.entry.slot] == word.entry.symbol]
+    begin, end = good[0], good[-1] + 1
+    return Solved(((message, group[begin:end]),), tuple(filter(None, (group[:begin], group[end:]))))
 
 
 def _decipher(codec: Codec, group: Group) -> tuple[Message | None, int]:

@@ -77,7 +77,7 @@ class Stub:
             self.requests.append((line, headers, body, time.monotonic()))
             act: Callable[..., Awaitable[None]] = getattr(self, body["message"].split()[0])
             await act(writer, reader, body["message"])
-        except (ConnectionError, asyncio.CancelledError):
+        except (ConnectionError, EOFError, asyncio.CancelledError):
             pass  # the user has left, or the test is over
         finally:
             writer.close()
@@ -410,7 +410,7 @@ class TestLocust:
 
     def test_stopped_in_the_middle_and_refused(self, tmp_path: Path, stub: Stub) -> None:
         before = len(stub.requests)
-        arrivals = [asked(f"endless {i}", at=0.05 * i, request=i) for i in range(100)]
+        arrivals = [asked(f"{'endless' if i % 2 else 'stream'} {i}", at=0.02 * i, request=i) for i in range(250)]
         run, config = load(tmp_path, stub.url, arrivals)
         try:
             run.wait_ready()
@@ -421,11 +421,14 @@ class TestLocust:
             run.stop()
         assert time.monotonic() - asked_at < 3.0
         found = samples(config)
-        assert {s.end for s in found.values()} == {"unfinished"}
-        assert {s.ended for s in found.values()} == {None}
         assert len(found) == len(stub.requests) - before
-        assert 5 <= len(found) <= 25
-        assert found[0].text.startswith("w0 w1 ")
+        assert 20 <= len(found) <= 100
+        for request, s in found.items():
+            assert s.end == ("unfinished" if request % 2 or s.ended is None else "complete")
+        unfinished = [s for s in found.values() if s.end == "unfinished"]
+        assert {s.ended for s in unfinished} == {None}
+        assert {s.request % 2 for s in unfinished} == {0, 1}
+        assert found[1].text.startswith("w0 w1 ")
         assert run.finished
 
     def test_nobody_listens(self, tmp_path: Path) -> None:
@@ -468,6 +471,11 @@ def test_a_child_that_does_not_get_ready(
         with pytest.raises(SetupError, match=message) as caught:
             run.wait_ready(0.3 if program.startswith("sleep") else 10.0)
         assert caught.value.output == "something is missing"
+        if program.startswith("exit"):
+            with pytest.raises(SetupError, match="exit code 3"):
+                run.finished  # noqa: B018
+        else:
+            assert not run.finished
     finally:
         run.stop()
 

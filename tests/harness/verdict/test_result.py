@@ -170,6 +170,11 @@ class TestRoundTrip:
         assert type(found.waiver and found.waiver.expires) is date
         assert type(found.requests) is tuple
 
+    def test_samples_keep_infinities_and_texts(self) -> None:
+        samples: dict[str, object] = {"lag": math.inf, "deep": [{"low": -math.inf, "note": "infinite", "none": None}]}
+        experiment = replace(RESULT.experiments[0], samples=samples)
+        assert from_json(to_json(replace(RESULT, experiments=(experiment,)))).experiments[0].samples == samples
+
     def test_nan_stays_nan(self) -> None:
         experiment = replace(RESULT.experiments[0], phases=(replace(PHASE, cost_usd=math.nan),))
         text = to_json(replace(RESULT, experiments=(experiment,)))
