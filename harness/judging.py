@@ -17,8 +17,8 @@ __all__ = ["findings"]
 def findings(experiment: Experiment, evidence: Evidence, clock: Clock = "live") -> tuple[Finding, ...]:
     """One finding for each expectation, in the order of the file.
 
-    Never in vain: where the plan injected no fault, nothing is known of the fault and recovery phases. Where the app fails
-    its hypothesis on a healthy backend, nothing is known that compares with that baseline.
+    Never in vain: where the plan injected no fault, nothing passes in the fault and recovery phases. Where the app fails its
+    hypothesis on a healthy backend, nothing is known that compares with that baseline.
     """
     fired = any(c.injected for c in evidence.calls)
     judged = [(e, *_judge(e, evidence, clock)) for e in experiment.expectations]
@@ -27,18 +27,13 @@ def findings(experiment: Experiment, evidence: Evidence, clock: Clock = "live") 
     )
     made = []
     for expectation, measurement, judgement in judged:
-        if experiment.plan.rules and not fired and expectation.phase != "baseline":
-            judgement = replace(
-                judgement,
-                status=Status.UNKNOWN,
-                reason="no fault was injected: no call in its scope reached the backend",
-            )
-        elif broken and expectation.check.compares and judgement.status is not Status.NOT_APPLICABLE:
-            judgement = replace(
-                judgement,
-                status=Status.UNKNOWN,
-                reason="the baseline that it compares with failed on a healthy backend",
-            )
+        vain = experiment.plan.rules and not fired and expectation.phase != "baseline"
+        if vain and judgement.status is Status.PASS:
+            reason = "no fault was injected: no call in its scope reached the backend"
+            judgement = replace(judgement, status=Status.UNKNOWN, reason=reason)
+        elif broken and expectation.check.compares and judgement.status in (Status.PASS, Status.FAIL):
+            reason = "the baseline that it compares with failed on a healthy backend"
+            judgement = replace(judgement, status=Status.UNKNOWN, reason=reason)
         made.append(_finding(experiment, expectation, measurement, judgement))
     return tuple(made)
 

@@ -107,10 +107,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Trace:
-    """One request with its calls, and what it came to. `why` tells in a few words how the outcome was found."""
+    """One request with its calls, and what it came to.
+
+    `unsure` holds the numbers of the calls that another request may have made; `why` tells in a few words how the outcome was
+    found.
+    """
 
     sample: Sample
     calls: tuple[Call, ...]
+    unsure: frozenset[int] = frozenset()
     outcome: Outcome = Outcome.UNPROVEN
     source: Source = Source.NONE
     integrity: str = ""
@@ -142,27 +147,30 @@ def join(samples: Iterable[Sample], calls: Iterable[Call], spans: Mapping[str, P
     """Each sample with the calls that it caused, in the order of intended starts. `spans` in seconds since the origin.
 
     A call belongs to the request whose prompt watermark its body holds. Where several requests asked the same prompt, it
-    belongs to the one that was sent last before the call among those still open, else to the last one sent.
+    belongs to the one that was sent last before the call among those still open, else to the last one sent; such a call is
+    *unsure* when another of them may have made it: one that is open too, or that did not end well and may have left work behind.
     """
     ordered = sorted(samples, key=lambda s: (s.intended, s.request))
     asked: dict[str, list[Sample]] = defaultdict(list)
     for sample in ordered:
         asked[f"prompt-{sample.prompt}"].append(sample)
     owned: dict[int, list[Call]] = defaultdict(list)
+    unsure: dict[int, set[int]] = defaultdict(set)
     for call in sorted(calls, key=lambda c: c.arrived):
-        owner = _owner(asked.get(call.request, ()), call.arrived)
-        if owner is not None:
-            owned[owner.request].append(call)
+        # Two processes read one clock: a call cannot precede its request by more than rounding.
+        before = [s for s in asked.get(call.request, ()) if s.sent is not None and s.sent <= call.arrived + 0.002]
+        if not before:
+            continue
+        still_open = [s for s in before if s.ended is None or s.ended >= call.arrived]
+        owner = (still_open or before)[-1]
+        owned[owner.request].append(call)
+        if any(s is not owner and (s in still_open or s.end != "complete") for s in before):
+            unsure[owner.request].add(call.number)
 
     def transitional(s: Sample) -> bool:
         span = spans[s.phase]
         return s.phase != "recovery" and (s.ended is None or s.ended > span.end)
 
-    return [Trace(s, tuple(owned[s.request]), transitional=transitional(s)) for s in ordered]
-
-
-def _owner(candidates: Iterable[Sample], arrived: float) -> Sample | None:
-    # Two processes read one clock: a call cannot precede its request by more than rounding.
-    before = [s for s in candidates if s.sent is not None and s.sent <= arrived + 0.002]
-    still_open = [s for s in before if s.ended is None or s.ended >= arrived]
-    return (still_open or before or [None])[-1]  # type: ignore[list-item]
+    return [
+        Trace(s, tuple(owned[s.request]), frozenset(unsure[s.request]), transitional=transitional(s)) for s in ordered
+    ]

@@ -58,6 +58,8 @@ class Load:
             exchange = Exchange(self._terms, arrival, intended)
             self._greenlets.start(gevent.Greenlet(self._ask, exchange))
         self._greenlets.join()
+        if self._open and not self._stopped:  # a fault of ours ended them, and stderr has it
+            raise RuntimeError(f"{len(self._open)} requests were lost")
 
     def _ask(self, exchange: Exchange) -> None:
         number = exchange.arrival.request

@@ -141,7 +141,7 @@ def apply_waivers(findings: Iterable[Finding], waivers: Iterable[Waiver], today:
 
 
 def show(value: float, unit: str) -> str:
-    """A number in a unit of findings, for people: ``1.2 s``, ``97.5 %``, ``3 calls``, ``$0.42``, ``∞``."""
+    """A number in a unit of findings, for people: ``1.2 s``, ``97.5 %``, ``3 calls``, ``$0.42``; +∞ seconds are *never*."""
     if math.isinf(value):
         return ("never" if unit == "s" else "∞") if value > 0 else "-∞"
     if unit == "s":

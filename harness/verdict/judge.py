@@ -158,7 +158,7 @@ def _estimate(seen: Percentile | Ratio | Mean | Value, limit: Limit | None, leas
     text = f"{name}{show(value, seen.unit)}" + (f" ({show_range(low, high, seen.unit)})" if low < high else "")
     size = f"n = {n}"
     if isinstance(seen, Percentile) and (lost := seen.values.count(math.inf)):
-        size += f", {lost} of them ∞ (error, timeout or abandoned)"
+        size += f", {lost} of them never (error, timeout or abandoned)"
     if limit is None:
         return judged(Status.NOT_APPLICABLE, f"{text}; no limit is set; {size}")
     bound = show(limit.value, seen.unit)
@@ -185,6 +185,8 @@ def _interval(seen: Percentile | Ratio | Mean | Value) -> tuple[str, float, Inte
             return "", hits / n, ratio_interval(hits, n)
         case Mean(values):
             low, high = mean_interval(values)
+            # Counts and costs have a lower bound, which the interval does not know.
+            low = max(low, min(0.0, *values)) if len(values) > 1 else low
             value = low if low == high else math.fsum(v / len(values) for v in values)
             return "mean ", value, Interval(low, high)
         case Value(value, low, high):

@@ -18,7 +18,8 @@ TOLERANCE = 0.05
 class RetryAfterObeyed(Check):
     """After a 429 or 503 with Retry-After, the same call is not made again (same model) before that time has passed.
 
-    Each such reply is an opportunity; giving up and going elsewhere are obedient too.
+    Each such reply is an opportunity; giving up and going elsewhere are obedient too. Calls that more than one request may
+    have made say nothing.
     """
 
     name = "retry_after_obeyed"
@@ -33,8 +34,11 @@ class RetryAfterObeyed(Check):
 
     def measure(self, view: View, percentile: float | None) -> Measurement:
         told, violations = 0, []
+        unsure = {number for t in view.evidence.traces for number in t.unsure}
         for request, calls in _attempts(view):
             for call, following in zip(calls, [*calls[1:], None], strict=True):
+                if call.number in unsure or (following and following.number in unsure):
+                    continue
                 wait = call.retry_after or 0.0
                 if not wait or call.status not in (429, 503) or not view.span.start <= call.arrived < view.span.end:
                     continue

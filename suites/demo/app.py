@@ -22,7 +22,7 @@ from brownout.suites.demo.protections import Protections
 from brownout.suites.demo.reply import Reply
 from brownout.suites.demo.timings import Timings
 
-__all__ = ["create_app"]
+__all__ = ["EventStream", "create_app"]
 
 UNAVAILABLE = "We can't answer right now. Please try again in a moment."
 BROKE_OFF = "The answer broke off. Please ask again."

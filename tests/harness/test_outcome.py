@@ -119,6 +119,19 @@ class TestJoin:
         owned = {t.sample.request: [c.number for c in t.calls] for t in join([third, first, second], calls, SPANS)}
         assert owned == {1: [1], 2: [2], 3: [3, 4]}, "what comes after the user left is the last one's"
 
+    def test_a_call_is_unsure_when_another_request_may_have_made_it(self) -> None:
+        first = sample(request=1, intended=1.0, sent=1.0, ended=3.0)
+        second = sample(request=2, intended=2.0, sent=2.0, ended=4.0)
+        gave_up = sample(request=3, intended=0.0, sent=0.0, ended=0.9, end="left")
+        calls = [call(1, arrived=1.2), call(2, arrived=2.2), call(3, arrived=3.5)]
+
+        def unsure(*samples: Sample) -> set[int]:
+            return {n for t in join(samples, calls, SPANS) for n in t.unsure}
+
+        assert unsure(first) == set()
+        assert unsure(first, second) == {2}, "two are open at the second call; the third is the second request's alone"
+        assert unsure(first, gave_up) == {1, 2, 3}, "what a request that gave up left behind may still call"
+
     def test_a_call_of_no_request_is_nobodys(self) -> None:
         traces = join([sample()], [call(1, prompt=5), call(2, prompt=1, arrived=0.2)], SPANS)
         assert [t.calls for t in traces] == [()]

@@ -1,5 +1,6 @@
 """The official openai SDK against the TCP door: it reads what the model said, and sees faults as it sees the provider's."""
 
+import itertools
 import json
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_the_sdks_own_retries_are_attempts_of_one_call(serve: Serve) -> None:
     assert [c["attempt"] for c in calls] == [1, 2, 3]
     assert [c["status"] for c in calls] == [429, 429, 200]
     assert [c["headers"]["x-stainless-retry-count"] for c in calls] == ["0", "1", "2"]
-    for call, following in zip(calls, calls[1:], strict=False):
+    for call, following in itertools.pairwise(calls):
         assert following["arrived"] - call["ended"] >= 0.99, "Retry-After is obeyed, and the journal shows it"
 
 

@@ -252,9 +252,9 @@ class TestExchange:
         assert s.last is not None
         assert s.ended is not None
         assert s.intended <= s.sent <= s.head <= s.first <= s.last <= s.ended
-        assert s.first - s.sent == pytest.approx(FIRST, abs=0.1)
-        assert s.ended - s.sent == pytest.approx(FIRST + (WORDS - 1) * GAP, abs=0.15)
-        assert s.max_gap == pytest.approx(GAP, abs=0.045)
+        assert FIRST <= s.first - s.sent < FIRST + 0.1
+        assert FIRST + (WORDS - 1) * GAP <= s.ended - s.sent < FIRST + (WORDS - 1) * GAP + 0.15
+        assert 0.8 * GAP <= s.max_gap < FIRST - 0.01
         assert s.pieces == WORDS
 
     def test_a_json_answer_is_seen_when_it_is_whole(self, seen: dict[str, Sample]) -> None:
@@ -269,12 +269,12 @@ class TestExchange:
         for word, since in (("hang", "intended"), ("stall", "last"), ("late", "intended")):
             s = seen[word]
             waited = (s.ended or 0.0) - getattr(s, since)
-            assert waited == pytest.approx(PATIENCE, abs=0.1), word
+            assert PATIENCE - 0.001 <= waited < PATIENCE + 0.15, word
             question = "hang late" if word == "late" else f"{word} please"
             # The connection was really closed then: the app could see it.
             arrived = next(at for _, _, body, at in stub.requests if body["message"] == question)
             expected = (s.ended or 0.0) - (s.sent or 0.0)
-            assert stub.left[question] - arrived == pytest.approx(expected, abs=0.1), word
+            assert stub.left[question] - arrived == pytest.approx(expected, abs=0.15), word
 
     def test_no_request_outlasts_the_longest(self, seen: dict[str, Sample]) -> None:
         s = seen["endless"]
@@ -399,10 +399,9 @@ class TestLocust:
         gaps = [s.max_gap for s in found.values() if s.end == "complete"]
         assert statistics.median(gaps) == pytest.approx(GAP, abs=0.03)
         # The app saw the disconnect when patience was over.
-        for a in arrivals:
-            if a.text.startswith("hang"):
-                left = stub.left[a.text] - start_ns / 1e9
-                assert left == pytest.approx(a.at + PATIENCE, abs=0.15)
+        waited = [stub.left[a.text] - start_ns / 1e9 - a.at for a in arrivals if a.text.startswith("hang")]
+        assert min(waited) >= PATIENCE - 0.001
+        assert statistics.median(waited) == pytest.approx(PATIENCE, abs=0.05)
         log = (tmp_path / "load.log").read_text()
         assert "80" in next(line for line in log.splitlines() if line.strip().startswith("Aggregated"))
         assert "RuntimeError('truncated, status 200')" in log
@@ -421,7 +420,8 @@ class TestLocust:
             run.stop()
         assert time.monotonic() - asked_at < 3.0
         found = samples(config)
-        assert len(found) == len(stub.requests) - before
+        # The app may not have read the last ones before their users were gone.
+        assert 0 <= len(found) - (len(stub.requests) - before) <= 3
         assert 20 <= len(found) <= 100
         for request, s in found.items():
             assert s.end == ("unfinished" if request % 2 or s.ended is None else "complete")

@@ -49,7 +49,7 @@ def evidence(change: Change = lambda t: t) -> Evidence:
     for i in range(300):
         at = i * 0.1
         s = sample(i, at)
-        traces.append(change(Trace(s, (call(i, at + 0.1),), Outcome.ANSWERED)))
+        traces.append(change(Trace(s, (call(i, at + 0.1),), outcome=Outcome.ANSWERED)))
     calls = tuple(c for t in traces for c in t.calls)
     return Evidence(tuple(traces), calls, SPANS, Launch())
 
@@ -166,7 +166,7 @@ def test_every_check_explains_itself(name: str) -> None:
 def test_as_many_requests_as_a_percentile_needs_are_enough_to_pass(p: float) -> None:
     check = checks.get("ttft")
     n = check.needs(None, p)
-    traces = tuple(Trace(sample(i, 10 + i * 9 / n), (), Outcome.ANSWERED) for i in range(n))
+    traces = tuple(Trace(sample(i, 10 + i * 9 / n), (), outcome=Outcome.ANSWERED) for i in range(n))
     made = Evidence(traces, (), SPANS, Launch())
     assert status("ttft", "fault", made, Limit("<", 2.0), p) is Status.PASS
 
@@ -177,7 +177,7 @@ def test_as_many_requests_as_a_share_needs_pass_with_two_misses(share: float) ->
 
     def traces(misses: int) -> Iterator[Trace]:
         for i in range(n):
-            yield Trace(sample(i, 10 + i * 9 / n), (), Outcome.ERROR if i < misses else Outcome.ANSWERED)
+            yield Trace(sample(i, 10 + i * 9 / n), (), outcome=Outcome.ERROR if i < misses else Outcome.ANSWERED)
 
     for misses in (0, 2):
         made = Evidence(tuple(traces(misses)), (), SPANS, Launch())

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
-from tests.suites.demo.fake_openai import FAR, MAIN, SMALL, Script, desk, scenario, until
+from openai import AsyncOpenAI
+from starlette.types import Message
+from tests.suites.demo.fake_openai import FAR, MAIN, SMALL, FakeOpenAI, Script, desk, scenario, until
 
+from brownout.suites.demo.app import EventStream
+from brownout.suites.demo.assistant import Assistant
 from brownout.suites.demo.protections import Protections
 from brownout.suites.demo.timings import Timings
 
@@ -48,6 +53,26 @@ async def test_while_pieces_keep_coming() -> None:
         fake.standing[MAIN] = Script(("word ",) * 500, between=0.01)
         with pytest.raises(TimeoutError):
             await user.ask(patience=0.3)
+        assert await until(lambda: fake.calls[0].ended == "hung up")
+
+
+@scenario
+async def test_whoever_leaves_before_the_response_begins_is_not_left_to_the_garbage_collector() -> None:
+    uncollected: list[object] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        await asyncio.sleep(FAR)
+
+    async with FakeOpenAI().serving() as fake, AsyncOpenAI(base_url=fake.url, api_key="none") as client:
+        sys.set_asyncgen_hooks(finalizer=uncollected.append)
+        fake.standing[MAIN] = Script(stall_after=1)
+        reply = await Assistant(client, MAIN, SMALL, HARDENED, PATIENT).reply("x")
+        assert fake.calls[0].ended is None
+        response = EventStream(reply, honest=True)
+        await response({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
         assert await until(lambda: fake.calls[0].ended == "hung up")
 
 
