@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import sys
@@ -64,6 +65,10 @@ class BackendProcess:
     def stop(self) -> None:
         """Stop the process; calls that it was answering are recorded first."""
         self.child.stop()
+        for pipe in (self.child.stdin, self.child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # what was buffered for a child that has ended
+                    pipe.close()
 
 
 def _line(child: Child, timeout: float) -> dict[str, Any] | None:

@@ -118,8 +118,7 @@ class Backend:
 
     def __init__(self, name: str, spec: BackendSpec, plan: FaultPlan, shared: Shared) -> None:
         self.name, self.spec, self.plan, self.shared = name, spec, plan, shared
-        make = dialects.get(spec.dialect)
-        self.dialect = make(spec.models)  # type: ignore[call-arg]
+        self.dialect = dialects.get(spec.dialect)(spec.models)
         self.slots = Slots(spec.capacity)
         self.model = SimulatedModel(spec, openings(shared.seed))
         self._attempts = Attempts()

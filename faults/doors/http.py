@@ -62,11 +62,8 @@ class Connection(asyncio.Protocol):
         # With a high-water mark of 0 a paused transport tells bytes that wait here from bytes that the kernel has.
         transport.set_write_buffer_limits(high=0)
         self._handler.opened(self)
-        verdict = self._handler.accept()
-        if verdict is Accept.RESET:
+        if self._handler.accept() is Accept.RESET:
             self.reset()
-        elif verdict is Accept.IGNORE:
-            transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone = True
@@ -78,9 +75,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(400)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError):
             self._refuse(400)
         if len(self._requests) > 8:
             self._transport.pause_reading()
@@ -120,7 +115,7 @@ class Connection(asyncio.Protocol):
             self._refuse(413)
 
     def on_message_complete(self) -> None:
-        if self._gone:
+        if self._gone or self._transport.is_closing():
             return
         request = WireRequest(
             self._parser.get_method().decode("latin-1"), self._url.decode("latin-1"), self._headers, bytes(self._body)
@@ -140,7 +135,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         """Answer what is no acceptable request, and close."""
-        if not self._gone:
+        if not self._gone and not self._transport.is_closing():
             reason = _REASONS.get(status, "")
             self._transport.write(
                 f"HTTP/1.1 {status} {reason}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()

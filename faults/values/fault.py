@@ -38,7 +38,6 @@ class Accept(StrEnum):
 
     SERVE = "serve"
     RESET = "reset"  # accepted and aborted at once
-    IGNORE = "ignore"  # accepted and never read
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,10 @@ class Dialect(Protocol):
     """One provider's wire format. Pure: bytes in, values out, and back."""
 
     name: ClassVar[str]
+
+    def __init__(self, models: tuple[str, ...] = ()) -> None:
+        """A backend's dialect. `models` are those that the backend has; none means any."""
+        ...
 
     def base_url(self, origin: str) -> str:
         """What a client of this provider is given as its base URL, from ``http://host:port``."""

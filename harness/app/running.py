@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import socket
@@ -10,16 +9,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from brownout.faults.values.errors import SetupError
 from brownout.harness.app.answer import AnswerReader, judge_reply
-from brownout.harness.config.app import AppConfig, RouteSpec, fill
+from brownout.harness.app.request import request_for
+from brownout.harness.config.app import AppConfig, fill
 from brownout.harness.supervisor.child import DEVNULL, Child, tail
 
-__all__ = ["AppRun", "free_port", "request_for"]
+__all__ = ["AppRun", "free_port"]
 
 
 def free_port() -> int:
@@ -27,25 +26,6 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
-
-
-def request_for(route: RouteSpec, prompt: str, user: str) -> dict[str, Any]:
-    """Method, path, headers and body of a user's request, with ``{prompt}`` and ``{user}`` filled in."""
-    values = {"prompt": prompt, "user": user}
-
-    def filled(value: Any) -> Any:
-        if isinstance(value, str):
-            return fill(value, values)
-        if isinstance(value, Mapping):
-            return {k: filled(v) for k, v in value.items()}
-        return [filled(v) for v in value] if isinstance(value, list) else value
-
-    body = filled(route.body)
-    headers = {k: fill(v, values) for k, v in route.headers.items()}
-    if not isinstance(body, str | None):
-        headers.setdefault("content-type", "application/json")
-        body = json.dumps(body)
-    return {"method": route.method, "path": fill(route.path, values), "headers": headers, "body": (body or "").encode()}
 
 
 @dataclass

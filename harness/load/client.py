@@ -24,7 +24,7 @@ import httptools
 
 from brownout.faults.values.clock import NS, since
 from brownout.harness.app.answer import AnswerReader, judge_reply
-from brownout.harness.app.running import request_for
+from brownout.harness.app.request import request_for
 from brownout.harness.config.app import RouteSpec
 from brownout.harness.load.sample import End, Sample
 from brownout.harness.load.schedule import Arrival

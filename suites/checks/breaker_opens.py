@@ -17,7 +17,7 @@ class BreakerOpens(Check):
     """
 
     name = "breaker_opens"
-    title = "Calls a request to a backend that has been down for three seconds"
+    title = "Calls per request to a backend that has been down for three seconds"
     kind = "estimate"
     unit = "calls"
     phases = ("fault",)

@@ -77,7 +77,7 @@ async def test_whole_answer() -> None:
     async with desk(UNBOUND, TIMINGS) as (fake, user):
         fake.standing[MAIN] = endless
         with pytest.raises(TimeoutError):
-            await user.ask(patience=1.5)
+            await user.ask(patience=1.2)
 
 
 @scenario
