@@ -13,11 +13,11 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from brownout.faults.values.errors import ConfigError
+from brownout.harness.report import reports
 from brownout.harness.verdict import wording
 from brownout.harness.verdict.plain import clean, clip
 from brownout.harness.verdict.result import Result
 from brownout.reports import bars, words
-from brownout.reports.registry import reports
 
 if TYPE_CHECKING:
     from jinja2 import Environment

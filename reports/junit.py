@@ -21,11 +21,11 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from typing import NamedTuple
 
+from brownout.harness.report import reports
 from brownout.harness.verdict.finding import Finding, Severity, Status
 from brownout.harness.verdict.plain import clean, clip, one_line
 from brownout.harness.verdict.result import ExperimentResult, Result
 from brownout.harness.verdict.wording import headline, waived
-from brownout.reports.registry import reports
 from brownout.reports.words import app_name, is_strict, reproduce
 
 __all__ = ["JUnit"]

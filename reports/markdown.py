@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from itertools import chain
 
+from brownout.harness.report import reports
 from brownout.harness.verdict.finding import Finding, Status
 from brownout.harness.verdict.plain import one_line
 from brownout.harness.verdict.result import ExperimentResult, Result
@@ -28,7 +29,6 @@ from brownout.harness.verdict.wording import (
     value,
     waived,
 )
-from brownout.reports.registry import reports
 from brownout.reports.words import app_name, instant, measurement, reproduce
 
 __all__ = ["LARGEST", "Markdown", "escape"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from brownout.harness.report import reports
 from brownout.harness.verdict.result import Result, to_json
-from brownout.reports.registry import reports
 
 __all__ = ["Json"]
 

@@ -26,11 +26,8 @@ class Slots:
         self._capacity = capacity
         self._free = capacity.slots
         self._waiting: deque[Ticket] = deque()
-
-    @property
-    def queued(self) -> int:
+        self.queued = 0
         """How many wait now."""
-        return sum(not t.released for t in self._waiting)
 
     def acquire(self, notify: Callable[[], None]) -> Ticket | None:
         """A ticket, or None when the queue is full. `notify` is called once the ticket holds a slot, if not at once."""
@@ -42,6 +39,7 @@ class Slots:
             ticket.granted = True
         elif self.queued < self._capacity.queue:
             self._waiting.append(ticket)
+            self.queued += 1
         else:
             return None
         return ticket
@@ -51,12 +49,16 @@ class Slots:
         if ticket.released:
             return
         ticket.released = True
-        if not ticket.granted or self._free is None:
+        if not ticket.granted:
+            self.queued -= 1
+            return
+        if self._free is None:
             return
         while self._waiting:
             following = self._waiting.popleft()
             if not following.released:
                 following.granted = True
+                self.queued -= 1
                 following.notify()
                 return
         self._free += 1

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from tests.reports.made import WAIVER, experiment, finding, hostile, result, usual
 
+from brownout.harness.report import Report, reports
 from brownout.harness.verdict.finding import Finding, Severity, Status
 from brownout.harness.verdict.result import ExperimentResult, Result
-from brownout.reports.registry import Report, reports
 
 ENDS = st.sampled_from([None, 0.0, 1.5, 2.0, float("inf"), float("-inf"), float("nan"), 1e308, -1e308, 5e-324])
 

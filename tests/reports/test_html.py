@@ -178,7 +178,7 @@ def test_undecided_and_notes_have_their_places() -> None:
 
 
 def test_jinja_is_imported_only_to_render() -> None:
-    code = "import sys; from brownout.reports.registry import reports; print(reports.names(), 'jinja2' in sys.modules)"
+    code = "import sys; from brownout.harness.report import reports; print(reports.names(), 'jinja2' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert out.stdout.strip() == "['html', 'json', 'junit', 'md'] False"
 

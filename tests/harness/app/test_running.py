@@ -38,7 +38,7 @@ def app(tmp_path: Path) -> Iterator[Any]:
 
 @respx.mock
 def test_ready_after_some_time(app: Any) -> None:
-    answers = [httpx.ConnectError("refused"), httpx.Response(503), httpx.Response(307), httpx.Response(500)]
+    answers: list[Any] = [httpx.ConnectError("refused"), httpx.Response(503), httpx.Response(307), httpx.Response(500)]
     route = respx.get(f"{URL}/ready").mock(side_effect=answers)
     app().wait_ready()
     assert route.call_count == 3, "a redirect is an answer below 400"

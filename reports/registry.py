@@ -1,3 +1,0 @@
-from brownout.harness.report import Report, reports
-
-__all__ = ["Report", "reports"]
