@@ -49,6 +49,8 @@ class Engine:
     seed: int
     folder: Path
     strict: bool = False
+    left_out: tuple[str, ...] = ()
+    """Experiments that were asked for and are not run, a line each with the reason."""
 
     @property
     def run_id(self) -> str:
@@ -82,7 +84,8 @@ class Engine:
                 yield log(ExperimentFinished(experiment.name, outcome[0], round(time.monotonic() - at, 3)))
                 if not outcome[0].findings:
                     break
-            result = self._result(results, started)
+            not_run = (f"{e.title}: the run ended before it" for e in self.experiments[len(results) :])
+            result = self._result(results, started, (*not_run, *self.left_out))
             (self.folder / "result.json").write_text(to_json(result), encoding="utf-8")
             yield log(RunFinished(result, str(self.folder)))
         except BaseException as e:
@@ -128,7 +131,7 @@ class Engine:
         """The watermark key: texts of another run or experiment are recognised as such."""
         return f"{self.run_id}/{experiment.name}/{self.seed}"
 
-    def _result(self, results: list[ExperimentResult], started: str) -> Result:
+    def _result(self, results: list[ExperimentResult], started: str, not_run: tuple[str, ...]) -> Result:
         waivers = [Waiver(w.check, w.experiment, w.reason, w.owner, w.expires) for w in self.config.waivers]
         expired: dict[Waiver, None] = {}
         for i, r in enumerate(results):
@@ -147,6 +150,7 @@ class Engine:
             verdict=verdict(outcomes, strict=self.strict),
             experiments=tuple(results),
             expired_waivers=tuple(expired),
+            not_run=not_run,
         )
 
     def _app(self) -> App:

@@ -74,9 +74,15 @@ class Rehearsal:
             yield StepDone(name, "app", f"ready at {app.base_url}", time.monotonic() - started)
 
             started = time.monotonic()
-            app.warm_up(_prompt(codec, WARM_UP, self.seed))
+            for route in self.config.routes:
+                app.warm_up(route, _prompt(codec, WARM_UP, self.seed))
             made = self._warm_up_calls()
-            yield StepDone(name, "warm-up", f"one request made {made} calls", time.monotonic() - started)
+            asked = (
+                "one request"
+                if len(self.config.routes) == 1
+                else f"a request to each of {len(self.config.routes)} routes"
+            )
+            yield StepDone(name, "warm-up", f"{asked} made {made} calls", time.monotonic() - started)
 
             started = time.monotonic()
             load = LoadRun.start(self.folder, self._load(origin, app.base_url))
@@ -93,12 +99,11 @@ class Rehearsal:
                 child.stop()
 
     def _schedule(self, codec: Codec) -> tuple[Arrival, ...]:
-        route, _ = self.config.route
         return make_schedule(
             self.size.spans,
             self.size.rps,
             seed=self.seed,
-            route=route,
+            routes={name: route.weight for name, route in self.config.routes.items()},
             prompt_text=lambda i: _prompt(codec, i, self.seed),
             repeat=self.experiment.repeat,
         )
@@ -127,7 +132,7 @@ class Rehearsal:
             samples=self.folder / "requests.jsonl",
             patience=launch.patience,
             longest=max(3 * launch.patience, 2 * launch.total_p95),
-            route=self.config.route[1],
+            routes=self.config.routes,
         )
 
     def _warm_up_calls(self) -> int:

@@ -89,6 +89,7 @@ def _head(result: Result) -> str:
     lines += _list("Conditions", map(_brief, at.conditions))
     expired = (f"{escape(v.check)}: {escape(waived(v))}" for v in result.expired_waivers)
     lines += _list("Waivers that have expired and changed nothing", expired)
+    lines += _list("Experiments that were not run", map(escape, result.not_run))
     lines += _list("What was not tested", map(_brief, at.untested))
     return "\n".join(lines)
 

@@ -83,9 +83,12 @@ class AppRun:
                 time.sleep(0.05)
         raise SetupError(f"the app was not ready within {ready.within:g} s: {last}", output=tail(self.log))
 
-    def warm_up(self, prompt: str) -> str:
-        """Send one request with healthy backends. Returns the answer's text; SetupError when the reply is not a good one."""
-        name, route = self.config.route
+    def warm_up(self, name: str, prompt: str) -> str:
+        """Send one request to the route called `name`, with healthy backends.
+
+        Returns the answer's text; SetupError when the reply is not a good one.
+        """
+        route = self.config.routes[name]
         made = request_for(route, prompt, "warm-up")
         reader = AnswerReader(route.answer)
         body = bytearray()

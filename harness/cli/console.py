@@ -203,6 +203,7 @@ def _account(result: Result) -> list[Text]:
         "Waivers that have expired and changed nothing",
         (_text(f"- {waiver.check}: {wording.waived(waiver)}") for waiver in result.expired_waivers),
     )
+    part("Experiments that were not run", (_text(f"– {line}") for line in result.not_run))
     if at.untested:
         what = wording.plural(len(at.untested), "expectation")
         part("What was not tested", [_text(f"{what}, see the report for each and its reason")])

@@ -53,6 +53,11 @@ def run(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Repeats arrivals, prompts, answers and faults.")] = 1,
     out: Annotated[Path | None, typer.Option(help="The run folder [default: brownout-runs/TIME].")] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option("--max-minutes", min=0.1, help="Leave out experiments that do not fit; the report lists them."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run and what it could prove.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="GO WITH CONDITIONS exits with 1.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the verdict only.")] = False,
 ) -> None:
@@ -62,16 +67,29 @@ def run(
     from brownout.harness.config.catalogue import select
     from brownout.harness.engine import Engine
     from brownout.harness.events import RunFinished
+    from brownout.harness.planning import fit, plan
     from brownout.harness.report import reports
 
     found = find(target)
     chosen = select(experiments or [], suite, found.config.launch)
+    kept, dropped = fit(plan(chosen, found.config.launch), max_minutes or float("inf"))
+    if dry_run:
+        from brownout.harness.cli.planned import show
+
+        show(Terminal(), kept, dropped)
+        raise typer.Exit(0)
+    if not kept:
+        raise ConfigError(
+            f"no experiment fits into {max_minutes:g} minutes: the shortest takes {min(p.seconds for p in dropped) / 60:.1f}"
+        )
+    left_out = tuple(f"{p.experiment.title}: it did not fit into --max-minutes {max_minutes:g}" for p in dropped)
     folder = out or Path("brownout-runs") / datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"the run folder {folder} is not empty: a journal is never overwritten")
     formats = [report for _, report in reports]
     code = 70
-    engine = Engine(found.given, found.config, found.root, chosen, seed, folder.resolve(), strict)
+    experiments_kept = tuple(p.experiment for p in kept)
+    engine = Engine(found.given, found.config, found.root, experiments_kept, seed, folder.resolve(), strict, left_out)
     with Console(quiet=quiet, reports=[r.filename for r in formats]) as console:
         for event in engine.run():
             if isinstance(event, RunFinished):

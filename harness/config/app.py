@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -134,7 +133,7 @@ class ReplyRule:
 class RouteSpec:
     """One way in which users ask the app. ``{prompt}`` and ``{user}`` in `body` and `headers` are filled in.
 
-    A reply is good when any rule of `good` holds (default: status 2xx), and degraded when any of `degraded` does.
+    Of several routes each gets a share of the requests by its `weight`. A reply is good when any rule of `good` holds (default: status 2xx), and degraded when any of `degraded` does.
     """
 
     path: str
@@ -144,11 +143,14 @@ class RouteSpec:
     body: Any = None
     good: list[ReplyRule] = field(default_factory=list)
     degraded: list[ReplyRule] = field(default_factory=list)
+    weight: float = 1.0
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
 
     def __post_init__(self) -> None:
         if not self.path.startswith("/"):
             raise ValueError(f"path starts with a slash, not {self.path!r}")
+        if not 0 < self.weight < 1e9:
+            raise ValueError(f"weight is a number above 0, not {self.weight:g}")
         if "{prompt}" not in f"{self.body}{self.path}{self.headers}":
             raise ValueError("{prompt} must stand somewhere in body, path or headers: it is the user's question")
 
@@ -212,9 +214,9 @@ class AppConfig:
         return made
 
     def _problems(self, document: Document) -> Any:
-        if len(self.routes) != 1:
+        if not self.routes:
             yield document.problem(
-                ("routes",), f"exactly one route is supported in this version, not {len(self.routes)}"
+                ("routes",), "an app without a route cannot be asked", "name one: routes: {chat: {path: /chat, ...}}"
             )
         for name, backend in self.backends.items():
             if backend.dialect not in dialects:
@@ -230,11 +232,6 @@ class AppConfig:
                     yield document.problem(at, f"unknown placeholder {{{name}}}", did_you_mean(name, sorted(known)))
         if not any("{port}" in w for w in [*words, *self.app.env.values()]):
             yield document.problem(("app", "start"), "the app is not told its port", "put {port} into start or env")
-
-    @cached_property
-    def route(self) -> tuple[str, RouteSpec]:
-        """The name and spec of the route."""
-        return next(iter(self.routes.items()))
 
     def values(self, origins: Mapping[str, str], port: int) -> dict[str, str]:
         """What placeholders in `start` and `env` stand for, given each backend's origin and the app's port."""

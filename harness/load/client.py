@@ -14,7 +14,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -79,7 +79,7 @@ class Terms:
     """
 
     target: Target
-    route: RouteSpec
+    routes: Mapping[str, RouteSpec]
     origin_ns: int
     patience: float
     longest: float
@@ -91,7 +91,8 @@ class Exchange:
     def __init__(self, terms: Terms, arrival: Arrival, intended_ns: int) -> None:
         self.arrival = arrival
         self._terms, self._intended = terms, intended_ns
-        self._reader = AnswerReader(terms.route.answer)
+        self._route = terms.routes[arrival.route]
+        self._reader = AnswerReader(self._route.answer)
         self._parser: Any = None
         self._headers: dict[str, str] = {}
         self._status = self._bytes = self._pieces = self._max_gap = self._now = 0
@@ -172,8 +173,8 @@ class Exchange:
 
     def _request(self) -> bytes:
         """The request's bytes. Raises ValueError when a header cannot be written."""
-        made = request_for(self._terms.route, self.arrival.text, self.arrival.user)
-        accept = "text/event-stream" if self._terms.route.answer.sse is not None else "application/json"
+        made = request_for(self._route, self.arrival.text, self.arrival.user)
+        accept = "text/event-stream" if self._route.answer.sse is not None else "application/json"
         headers = {"host": self._terms.target.host, "accept": accept, "user-agent": "brownout"}
         headers |= {name.lower(): value for name, value in made["headers"].items()}
         # One request a connection; and no coding of the body, whose pieces must be seen as they come.
@@ -281,7 +282,7 @@ class Exchange:
         if end == "complete" and read.text and not pieces:  # JSON: all becomes visible at once, when it is whole
             first = last = self._ended
             pieces = 1
-        good, degraded = judge_reply(self._terms.route, self._status, self._headers, body, read)
+        good, degraded = judge_reply(self._route, self._status, self._headers, body, read)
         a = self.arrival
         return Sample(
             request=a.request,

@@ -39,7 +39,7 @@ class Load:
         self._environment = environment
         self._arrivals = schedule.read(config.schedule)
         target = Target.resolve(config.base_url)
-        self._terms = Terms(target, config.route, config.origin_ns, config.patience, config.longest)
+        self._terms = Terms(target, config.routes, config.origin_ns, config.patience, config.longest)
         self._sink = JsonLines(config.samples)
         self._open: dict[int, Exchange] = {}
         self._greenlets = Group()
@@ -83,7 +83,7 @@ class Load:
         # Locust groups failures by their text: no more of it than there are kinds.
         failure = None if sample.end == "complete" else RuntimeError(f"{sample.end}, status {sample.status}")
         self._environment.events.request.fire(
-            request_type=self._terms.route.method,
+            request_type=self._terms.routes[sample.route].method,
             name=sample.route,
             response_time=seconds * 1000,
             response_length=sample.bytes,

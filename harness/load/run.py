@@ -43,7 +43,7 @@ class LoadConfig:
     samples: Path
     patience: float
     longest: float
-    route: RouteSpec
+    routes: dict[str, RouteSpec]
 
     def write(self, path: Path) -> None:
         """Write the configuration as JSON; relative paths become absolute."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from brownout.faults.values.keys import generator
@@ -48,7 +49,7 @@ def make_schedule(
     rps: float,
     *,
     seed: int,
-    route: str,
+    routes: Mapping[str, float],
     prompt_text: Callable[[int], str],
     repeat: float = 0.35,
 ) -> tuple[Arrival, ...]:
@@ -60,11 +61,13 @@ def make_schedule(
 
     People ask the same things: with probability `repeat` an arrival asks again, word for word, a question that was first
     asked at least half a second before (each as likely), by an even chance as the user who first asked it. All other arrivals
-    ask a new question as a new user ``user-<request>``. Prompt ids count from 0; `prompt_text` makes the text of an id.
+    ask a new question as a new user ``user-<request>``, on a route drawn by the weights in `routes`; a repetition takes the
+    route of the first asking. Prompt ids count from 0; `prompt_text` makes the text of an id.
 
     Raises ValueError for a rate or share out of range, and for phases that overlap, are empty or share a name.
     """
-    _check(phases, rps, repeat)
+    _check(phases, rps, repeat, routes)
+    names, weights = list(routes), list(accumulate(routes.values()))
     made: list[Arrival] = []
     first_asked: list[float] = []  # of each prompt id, ascending
     asked: list[Arrival] = []  # the first arrival of each prompt id
@@ -82,20 +85,23 @@ def make_schedule(
             if again < repeat and known:
                 origin = asked[int(which * known)]
                 user = origin.user if same_user else user
-                made.append(Arrival(request, at, phase.name, route, origin.prompt, origin.text, user))
+                made.append(Arrival(request, at, phase.name, origin.route, origin.prompt, origin.text, user))
                 continue
             prompt = len(asked)
+            route = names[bisect_right(weights, which * weights[-1])]
             made.append(Arrival(request, at, phase.name, route, prompt, prompt_text(prompt), user))
             asked.append(made[-1])
             first_asked.append(at)
     return tuple(made)
 
 
-def _check(phases: Sequence[PhaseSpan], rps: float, repeat: float) -> None:
+def _check(phases: Sequence[PhaseSpan], rps: float, repeat: float, routes: Mapping[str, float]) -> None:
     if not (rps > 0 and math.isfinite(rps)):
         raise ValueError(f"rps is a number of requests a second above 0, not {rps}")
     if not 0 <= repeat <= 1:
         raise ValueError(f"repeat is a share from 0 to 1, not {repeat}")
+    if not routes or any(not (w > 0 and math.isfinite(w)) for w in routes.values()):
+        raise ValueError(f"each route has a weight above 0, unlike {dict(routes)}")
     if len({phase.name for phase in phases}) < len(phases):
         raise ValueError("two phases have the same name")
     end = 0.0

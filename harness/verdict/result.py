@@ -85,7 +85,8 @@ class ExperimentResult:
 class Result:
     """A run. `tool` is the version of brownout, `run` the run id, `started` and `ended` ISO 8601 in UTC.
 
-    `expired_waivers` changed nothing, and people should hear of it.
+    `expired_waivers` changed nothing, and people should hear of it. `not_run` says, a line each, which experiments were asked
+    for and not run, and why: what they ask is untested.
     """
 
     schema: str = SCHEMA
@@ -99,6 +100,7 @@ class Result:
     verdict: Verdict
     experiments: tuple[ExperimentResult, ...]
     expired_waivers: tuple[Waiver, ...] = ()
+    not_run: tuple[str, ...] = ()
 
 
 def to_json(result: Result) -> str:

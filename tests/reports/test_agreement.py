@@ -96,3 +96,10 @@ def test_every_format_is_a_pure_function_that_can_be_written(name: str, made: Re
     assert text.encode("utf-8")
     assert report.name == name
     assert report.title
+
+
+@pytest.mark.parametrize("name", ["html", "md", "json"])
+def test_experiments_that_were_not_run_are_named(name: str) -> None:
+    made = replace(usual(), not_run=("The moon is full: it did not fit into --max-minutes 3",))
+    assert "The moon is full" in reports.get(name).render(made)
+    assert "The moon is full" not in reports.get(name).render(usual())

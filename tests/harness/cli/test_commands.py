@@ -157,3 +157,21 @@ def test_serve_with_bad_input(arguments: list[str], said: str) -> None:
     code, _, err = brownout("serve", *arguments)
     assert code == 2
     assert said in err
+
+
+def test_a_dry_run_says_what_would_be_run_and_runs_nothing(tmp_path: Path) -> None:
+    code, out, _ = brownout(
+        "run", "--app", "demo:naive", "--dry-run", "--max-minutes", "1.2", "--out", str(tmp_path / "run")
+    )
+    assert code == 0
+    assert "provider_outage" in out
+    assert re.search(r"served >= 95%\s+fault\s+\d+\s+\d+\s+>= 95 %, 95 % sure", out)
+    assert re.search(r"1 experiment, \d+ requests, about \d+", out)
+    assert out.count("not run, and so untested") == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_nothing_fits_into_no_time(tmp_path: Path) -> None:
+    code, _, err = brownout("run", "--app", "demo:naive", "--max-minutes", "0.2", "--out", str(tmp_path / "run"))
+    assert code == 2
+    assert "no experiment fits into 0.2 minutes" in err

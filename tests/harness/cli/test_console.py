@@ -270,3 +270,10 @@ def test_on_a_real_terminal() -> None:
     assert seen.count(b"\x1b[?25l") == seen.count(b"\x1b[?25h") == 1
     assert b"\x1b[2K" in seen
     assert b"INCONCLUSIVE" in seen
+
+
+def test_experiments_that_were_not_run_are_named() -> None:
+    out = io.StringIO()
+    with Console(rich.console.Console(file=out, width=100)) as console:
+        console.handle(RunFinished(replace(usual(), not_run=("The moon is full: no time",)), FOLDER))
+    assert "The moon is full: no time" in out.getvalue()

@@ -184,7 +184,7 @@ def asked(text: str, at: float = 0.0, request: int = 0) -> Arrival:
 def ask(url: str, text: str, route: RouteSpec = STREAM, late: float = 0.0, longest: float = LONGEST) -> Sample:
     """One request over a plain socket, meant to begin `late` seconds ago."""
     now = time.monotonic_ns()
-    terms = Terms(Target.resolve(url), route, now - 10**9, PATIENCE, longest)
+    terms = Terms(Target.resolve(url), {"chat": route}, now - 10**9, PATIENCE, longest)
     return Exchange(terms, asked(text), now - round(late * 1e9)).run()
 
 
@@ -314,7 +314,9 @@ class TestExchange:
 
     def test_stopped_meanwhile(self, stub: Stub) -> None:
         now = time.monotonic_ns()
-        exchange = Exchange(Terms(Target.resolve(stub.url), STREAM, now, PATIENCE, LONGEST), asked("stall on"), now)
+        exchange = Exchange(
+            Terms(Target.resolve(stub.url), {"chat": STREAM}, now, PATIENCE, LONGEST), asked("stall on"), now
+        )
         with ThreadPoolExecutor() as pool:
             running = pool.submit(exchange.run)
             time.sleep(FIRST + 3 * GAP)
@@ -336,7 +338,13 @@ def closed_port() -> int:
 
 def load(folder: Path, url: str, arrivals: list[Arrival]) -> tuple[LoadRun, LoadConfig]:
     config = LoadConfig(
-        time.monotonic_ns(), url, folder / "schedule.jsonl", folder / "requests.jsonl", PATIENCE, LONGEST, STREAM
+        time.monotonic_ns(),
+        url,
+        folder / "schedule.jsonl",
+        folder / "requests.jsonl",
+        PATIENCE,
+        LONGEST,
+        {"chat": STREAM},
     )
     schedule.write(config.schedule, arrivals)
     return LoadRun.start(folder, config), config
@@ -482,6 +490,6 @@ def test_a_child_that_does_not_get_ready(
 
 def test_configuration_survives_its_file(tmp_path: Path) -> None:
     route = replace(ASK, good=[ReplyRule(status="2xx"), ReplyRule(path="$.ok", equals=True)])
-    config = LoadConfig(5, "http://127.0.0.1:1", tmp_path / "a", tmp_path / "b", 1.5, 9.0, route)
+    config = LoadConfig(5, "http://127.0.0.1:1", tmp_path / "a", tmp_path / "b", 1.5, 9.0, {"chat": route})
     config.write(tmp_path / "load.json")
     assert LoadConfig.read(tmp_path / "load.json") == config

@@ -19,7 +19,9 @@ SPANS = (PhaseSpan("baseline", 0.0, 20.0), PhaseSpan("fault", 20.0, 50.0), Phase
 def made(
     phases: tuple[PhaseSpan, ...] = SPANS, rps: float = 10.0, seed: int = 1, repeat: float = 0.35
 ) -> tuple[Arrival, ...]:
-    return make_schedule(phases, rps, seed=seed, route="chat", prompt_text=lambda i: f"question {i}", repeat=repeat)
+    return make_schedule(
+        phases, rps, seed=seed, routes={"chat": 1.0}, prompt_text=lambda i: f"question {i}", repeat=repeat
+    )
 
 
 def offsets(schedule: tuple[Arrival, ...], span: PhaseSpan) -> list[float]:
@@ -119,7 +121,7 @@ def test_what_cannot_be_scheduled(phases: tuple[PhaseSpan, ...], rps: float, rep
 
 def test_written_and_read(tmp_path: Path) -> None:
     file = tmp_path / "schedule.jsonl"
-    schedule = make_schedule(SPANS, 3.0, seed=4, route="chat", prompt_text=lambda i: f"Grüße {i}\u2028\n")
+    schedule = make_schedule(SPANS, 3.0, seed=4, routes={"chat": 1.0}, prompt_text=lambda i: f"Grüße {i}\u2028\n")
     write(file, schedule)
     assert read(file) == schedule
     assert len(file.read_bytes().splitlines()) == len(schedule)
@@ -127,3 +129,25 @@ def test_written_and_read(tmp_path: Path) -> None:
         f.write('{"request": 1}\n')
     with pytest.raises(ValueError, match=rf"schedule.jsonl:{len(schedule) + 1}: not an arrival"):
         read(file)
+
+
+@given(st.floats(0.1, 10), st.floats(0.1, 10), st.integers(0, 2**32))
+def test_each_route_gets_its_share(a: float, b: float, seed: int) -> None:
+    made = make_schedule(SPANS, 100.0, seed=seed, routes={"a": a, "b": b}, prompt_text=str, repeat=0.0)
+    share = sum(x.route == "a" for x in made) / len(made)
+    expected = a / (a + b)
+    assert abs(share - expected) < 5 * (expected * (1 - expected) / len(made)) ** 0.5 + 1 / len(made)
+
+
+def test_a_repetition_takes_the_route_of_its_first_asking() -> None:
+    made = make_schedule(SPANS, 50.0, seed=1, routes={"a": 1, "b": 1}, prompt_text=str, repeat=0.7)
+    first: dict[int, str] = {}
+    for arrival in made:
+        assert arrival.route == first.setdefault(arrival.prompt, arrival.route)
+    assert set(first.values()) == {"a", "b"}
+
+
+@pytest.mark.parametrize("weights", [{}, {"a": 0.0}, {"a": 1.0, "b": -1.0}, {"a": math.inf}])
+def test_routes_without_weight(weights: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="weight above 0"):
+        make_schedule(SPANS, 5.0, seed=1, routes=weights, prompt_text=str)

@@ -106,6 +106,7 @@ results = st.builds(
         max_size=2,
     ).map(tuple),
     expired_waivers=st.lists(waivers, max_size=1).map(tuple),
+    not_run=st.lists(st.text(max_size=20), max_size=2).map(tuple),
 )
 
 FINDING = Finding(
@@ -194,7 +195,7 @@ class TestForm:
         assert text.endswith("}\n")
         assert list(strict(text)) == [
             *("schema", "tool", "run", "seed", "clock", "app", "started", "ended"),
-            *("verdict", "experiments", "expired_waivers"),
+            *("verdict", "experiments", "expired_waivers", "not_run"),
         ]
 
     def test_infinity_is_a_text(self) -> None:
