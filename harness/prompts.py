@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from brownout.faults.model.watermark.text import Codec, Kind
 from brownout.faults.values.keys import generator
 
-__all__ = ["question"]
+__all__ = ["marked", "question"]
 
 _QUESTIONS = (
     "My order from {company} has not arrived. What should I do?",
@@ -41,3 +42,9 @@ def question(number: int, seed: int) -> str:
     fields = {k: rng.choice(pool) for k, pool in _pools(seed).items()}
     form = rng.choice(_QUESTIONS)
     return form.format(number=rng.randint(10_000, 99_999), small=rng.randint(3, 40), **fields)
+
+
+def marked(codec: Codec, number: int, seed: int) -> str:
+    """A user's message: a question between two sentences of watermark, so that a cut prompt is still recognised."""
+    first, last = (codec.sentence(Kind.PROMPT, number, position) for position in (0, 1))
+    return f"{first} {question(number, seed)} {last}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brownout.faults.doors.process import ProcessConfig
-from brownout.faults.model.watermark.text import Codec, Kind
+from brownout.faults.model.watermark.text import Codec
 from brownout.faults.plans.plan import FaultPlan, Window
 from brownout.faults.values.clock import NS, since
 from brownout.faults.values.errors import SetupError
@@ -25,7 +25,7 @@ from brownout.harness.load.run import LoadConfig, LoadRun
 from brownout.harness.load.sample import Sample
 from brownout.harness.load.schedule import Arrival, PhaseSpan, make_schedule, write
 from brownout.harness.outcome import Reader, classified
-from brownout.harness.prompts import question
+from brownout.harness.prompts import marked
 from brownout.harness.sizing import Size
 from brownout.harness.summary import summarise
 from brownout.harness.trace import Call, join
@@ -75,7 +75,7 @@ class Rehearsal:
 
             started = time.monotonic()
             for route in self.config.routes:
-                app.warm_up(route, _prompt(codec, WARM_UP, self.seed))
+                app.warm_up(route, marked(codec, WARM_UP, self.seed))
             made = self._warm_up_calls()
             asked = (
                 "one request"
@@ -104,7 +104,7 @@ class Rehearsal:
             self.size.rps,
             seed=self.seed,
             routes={name: route.weight for name, route in self.config.routes.items()},
-            prompt_text=lambda i: _prompt(codec, i, self.seed),
+            prompt_text=lambda i: marked(codec, i, self.seed),
             repeat=self.experiment.repeat,
         )
 
@@ -215,12 +215,6 @@ class Rehearsal:
                 "scheduled": sound.scheduled,
             },
         )
-
-
-def _prompt(codec: Codec, number: int, seed: int) -> str:
-    """A user's message: a question between two sentences of watermark, so that a cut prompt is still recognised."""
-    first, last = (codec.sentence(Kind.PROMPT, number, position) for position in (0, 1))
-    return f"{first} {question(number, seed)} {last}"
 
 
 def failed(experiment: Experiment, error: SetupError, attempts: int) -> ExperimentResult:

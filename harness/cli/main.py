@@ -142,6 +142,18 @@ def report(
         sys.stdout.write(text)
 
 
+@app.command()
+def doctor(
+    target: Annotated[
+        str | None, typer.Option("--app", help="A brownout.yaml, or demo:hardened, demo:naive [default: as for run].")
+    ] = None,
+) -> None:
+    """Check that an app can be tested: one request through everything, and what to change where it fails."""
+    from brownout.harness.cli.examining import doctor as examine_app
+
+    raise typer.Exit(examine_app(target))
+
+
 @app.command("list")
 def list_things(what: Annotated[Things, typer.Argument(help="What to list.")]) -> None:
     """List what can be named in files and on the command line."""

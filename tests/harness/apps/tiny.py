@@ -1,7 +1,8 @@
 """A tiny app under test, standard library only: ``tiny.py PORT MODE``. GET /ready; POST /ask {"q": ...} -> {"answer": ...}.
 
 Modes: ok, exit (ends at once), silent (never listens), unready (503 for ever), alone (never calls its backend), broken (404),
-dies (ends after 30 requests), daemon (leaves processes in sessions of their own behind).
+rewrite (the model gets other words), own (the user gets other
+words), dies (ends after 30 requests), daemon (leaves processes in sessions of their own behind).
 """
 
 import json
@@ -36,12 +37,14 @@ class App(BaseHTTPRequestHandler):
         if MODE == "dies" and SERVED > 30:
             print("out of memory, or so it says", flush=True)
             os._exit(3)
-        if MODE == "broken":
+        if MODE == "broken" or self.path != "/ask":
             self.reply(404, {"detail": "no such route"})
             return
         if MODE == "alone":
             self.reply(200, {"answer": "always the same"})
             return
+        if MODE == "rewrite":
+            question = f"Summarise a question of {len(question)} letters."
         ask = {"model": "gpt-4o", "messages": [{"role": "user", "content": question}]}
         request = urllib.request.Request(
             os.environ["LLM_URL"] + "/chat/completions", json.dumps(ask).encode(), {"content-type": "application/json"}
@@ -51,6 +54,8 @@ class App(BaseHTTPRequestHandler):
                 answer = json.load(got)["choices"][0]["message"]["content"]
         except OSError:
             answer = None
+        if MODE == "own" and answer:
+            answer = f"{len(answer)} letters"
         print(f"served {time.monotonic_ns()} {answer is not None}", flush=True)
         self.reply(200 if answer else 503, {"answer": answer})
 

@@ -1,0 +1,206 @@
+"""``brownout doctor``: one request through everything, each step checked, with what to change where one fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from brownout.faults.doors.process import ProcessConfig
+from brownout.faults.model.watermark.text import Codec
+from brownout.faults.values.errors import SetupError
+from brownout.harness.app.running import AppRun
+from brownout.harness.backends import BackendProcess
+from brownout.harness.config.app import AppConfig, RouteSpec
+from brownout.harness.journal import read_lines
+from brownout.harness.load.client import Exchange, Target, Terms
+from brownout.harness.load.sample import Sample
+from brownout.harness.load.schedule import Arrival, PhaseSpan
+from brownout.harness.outcome import Reader
+from brownout.harness.prompts import marked
+from brownout.harness.trace import Call, Outcome, Trace, join
+
+__all__ = ["Step", "examine"]
+
+KEY = "doctor"
+SPANS = {"baseline": PhaseSpan("baseline", 0.0, 3600.0)}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: whether it holds (``ok``), is worth knowing (``note``) or must be mended (``bad``), and how."""
+
+    name: str
+    status: Literal["ok", "note", "bad"]
+    said: str
+    cure: str = ""
+    output: str = ""
+
+
+def examine(config: AppConfig, root: Path, folder: Path) -> Iterator[Step]:
+    """Start the app as a run would, ask one question on each route, and yield what was found, step by step.
+
+    Stops at the first bad step that makes the following ones meaningless. Nothing is left running.
+    """
+    origin = time.monotonic_ns()
+    children: list[BackendProcess | AppRun] = []
+    try:
+        backends = BackendProcess.start(folder, _backends(config, origin, folder))
+        children.append(backends)
+        yield Step("backends", "ok", ", ".join(f"{n} at {o}" for n, o in backends.origins.items()))
+        try:
+            app = AppRun.start(folder, config, backends.origins, root)
+            children.insert(0, app)
+            app.wait_ready()
+        except SetupError as e:
+            yield Step("app", "bad", str(e), _cure_start(str(e)), e.output)
+            return
+        yield Step("app", "ok", f"started and ready at {app.base_url}")
+        for number, (name, route) in enumerate(config.routes.items()):
+            yield from _route(config, name, route, number, origin, app, folder)
+    finally:
+        for child in children:
+            child.stop()
+
+
+def _backends(config: AppConfig, origin: int, folder: Path) -> ProcessConfig:
+    users = {number: f"doctor-{number}" for number in range(len(config.routes))}
+    return ProcessConfig(1, KEY, origin, folder / "calls.jsonl", config.backends, users=users)
+
+
+def _cure_start(why: str) -> str:
+    if "nothing listens" in why:
+        return "give the app its port: {port} in app.start or app.env, and check the address it binds to"
+    if "answered" in why:
+        return "name a path in app.ready.path that answers below 400 when the app is ready"
+    return "see the app's last output; run the command of app.start by hand"
+
+
+def _route(
+    config: AppConfig, name: str, route: RouteSpec, number: int, origin: int, app: AppRun, folder: Path
+) -> Iterator[Step]:
+    before = len(_calls(folder))
+    sample = _ask(config, name, number, origin, app)
+    calls = _calls_of(folder, before)
+    yield from _answered(name, route, sample, app)
+    if not calls:
+        known = ", ".join(f"{{{v}}}" for v in config.values({}, 0) if v.startswith("backend."))
+        yield Step(
+            f"{name}: calls",
+            "bad",
+            "no simulated backend was called",
+            f"point the app's model client at brownout in app.env, e.g. OPENAI_BASE_URL (known: {known})",
+        )
+        return
+    yield from _called(name, calls)
+    codec = Codec(KEY)
+    (trace,) = join([sample], calls, SPANS)
+    trace = Reader(codec, calls, {number}).classify(trace)
+    yield from _watermarks(name, trace, calls)
+    if sample.end == "complete":
+        yield from _streaming(name, route, sample, calls)
+
+
+def _ask(config: AppConfig, name: str, number: int, origin: int, app: AppRun) -> Sample:
+    launch = config.launch
+    terms = Terms(Target.resolve(app.base_url), config.routes, origin, 3 * launch.patience, 6 * launch.patience)
+    text = marked(Codec(KEY), number, 1)
+    arrival = Arrival(number, 0.0, "baseline", name, number, text, f"doctor-{number}")
+    return Exchange(terms, arrival, time.monotonic_ns()).run()
+
+
+def _calls(folder: Path) -> list[Call]:
+    return [Call.from_record(r) for r in read_lines(folder / "calls.jsonl")[0]]
+
+
+def _calls_of(folder: Path, before: int) -> list[Call]:
+    """The calls since there were `before`. They are recorded when they end, which may be a moment after the answer did."""
+    deadline = time.monotonic() + 1.0
+    while time.monotonic() < deadline:
+        if len(found := _calls(folder)) > before:
+            time.sleep(0.2)
+            return _calls(folder)[before:]
+        time.sleep(0.05)
+    return found[before:]
+
+
+def _answered(name: str, route: RouteSpec, sample: Sample, app: AppRun) -> Iterator[Step]:
+    """Whether the reply came, ended, is good, and is not taken for a degraded one."""
+    said = f"{route.method} {route.path} answered {sample.status or 'nothing'}"
+    if sample.end == "complete" and sample.good and sample.text:
+        yield Step(f"{name}: answer", "ok", f"{said}, {len(sample.text)} characters of text")
+        if sample.degraded:
+            cure = f"routes.{name}.degraded must hold for stopgaps only; here it held with a healthy backend"
+            yield Step(f"{name}: degraded", "bad", f"taken for a degraded answer: {sample.degraded}", cure)
+        return
+    cures = {
+        "refused": "does the app crash on this request? See its last output",
+        "left": "the app did not answer in time with a healthy backend; launch.patience says how long users wait",
+        "timeout": "the app did not end its answer in time with a healthy backend",
+        "truncated": f"routes.{name}.answer says how the end is announced, and it was not: check done",
+        "error": f"routes.{name}: path, method, headers and body must be those of a real user's request",
+    }
+    cure = cures.get(sample.end, "")
+    if sample.end == "complete" and not sample.text:
+        cure = f"routes.{name}.answer must lead to the answer's text"
+    elif sample.end == "complete":
+        cure = f"no rule of routes.{name}.good holds for this reply"
+    yield Step(f"{name}: answer", "bad", f"{said}: {sample.error or sample.end}", cure, _tail(app))
+
+
+def _tail(app: AppRun) -> str:
+    from brownout.harness.supervisor.child import tail
+
+    return tail(app.log)
+
+
+def _called(name: str, calls: list[Call]) -> Iterator[Step]:
+    """Which backends were called, and whether they could answer."""
+    listed = ", ".join(
+        f"{c.backend} ({c.endpoint or 'unknown'} {c.model}) {c.status or c.end}".strip() for c in calls[:5]
+    )
+    failed = [c for c in calls if c.status >= 400]
+    if not failed:
+        yield Step(f"{name}: calls", "ok", f"{len(calls)} made: {listed}")
+        return
+    cure = {
+        404: "an unknown path or model: compare the base URL with the placeholder's, and models: with the app's model names",
+        501: "the simulated backend does not serve what the app asks for yet",
+        400: "the simulated backend could not read the call",
+    }.get(failed[0].status, "a healthy backend refused a call; see calls.jsonl")
+    yield Step(f"{name}: calls", "bad", f"{len(failed)} of {len(calls)} failed on a healthy backend: {listed}", cure)
+
+
+def _watermarks(name: str, trace: Trace, calls: list[Call]) -> Iterator[Step]:
+    """Whether the question reached the backend, and the backend's words the user."""
+    tied = [c for c in calls if c.request == f"prompt-{trace.sample.prompt}"]
+    if tied:
+        yield Step(f"{name}: question", "ok", f"recognised in {len(tied)} of {len(calls)} calls")
+    else:
+        cure = "the user's words must reach the model as they are, in part at least: calls are tied to requests by them"
+        yield Step(f"{name}: question", "bad", "the user's question is in none of the calls", cure)
+    if trace.outcome is Outcome.ANSWERED:
+        yield Step(f"{name}: answer's source", "ok", f"the model's own words, whole ({trace.source})")
+    elif trace.sample.end == "complete":
+        cure = f"does routes.{name}.answer lead to the model's text? Else say with good: and degraded: what a good answer is"
+        status: Literal["note", "bad"] = "bad" if trace.outcome is Outcome.WRONG else "note"
+        yield Step(f"{name}: answer's source", status, f"{trace.outcome}: {trace.why}", cure)
+
+
+def _streaming(name: str, route: RouteSpec, sample: Sample, calls: list[Call]) -> Iterator[Step]:
+    """Whether text becomes visible while the model still speaks."""
+    if route.answer.json is not None:
+        yield Step(
+            f"{name}: streaming", "note", "the answer comes in one piece: the first words take as long as the last"
+        )
+        return
+    assert sample.first is not None
+    shown = (sample.last or sample.first) - sample.first
+    after_first_words = max(c.ended for c in calls) - sample.first
+    if sample.pieces > 2 and after_first_words > 0.25 * shown > 0:
+        yield Step(f"{name}: streaming", "ok", f"{sample.pieces} pieces, the first while the model was still speaking")
+    else:
+        cure = "send pieces on as they come, and let no proxy or middleware buffer them"
+        yield Step(f"{name}: streaming", "note", f"{sample.pieces} pieces, all after the model had finished", cure)
