@@ -143,6 +143,14 @@ def report(
 
 
 @app.command()
+def init(folder: Annotated[Path, typer.Argument(help="The project's folder.")] = Path()) -> None:
+    """Write a commented brownout.yaml and a first experiment for a project."""
+    from brownout.harness.cli.init import init as write_files
+
+    raise typer.Exit(write_files(folder))
+
+
+@app.command()
 def doctor(
     target: Annotated[
         str | None, typer.Option("--app", help="A brownout.yaml, or demo:hardened, demo:naive [default: as for run].")
