@@ -155,7 +155,8 @@ class Engine:
 
     def _app(self) -> App:
         start = self.config.app.start
-        command = start if isinstance(start, str) else shlex.join(start)
+        words = start if isinstance(start, str) else " ".join(w if w.startswith("{") else shlex.quote(w) for w in start)
+        command = words.replace("{python}", "python")
         return App(self.app.partition(":")[0], self.app.partition(":")[2], command)
 
     def _manifest(self, started: str) -> None:
