@@ -5,7 +5,6 @@ Received text is normalised, and offsets in it are offsets in ``normalise(receiv
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,12 +13,12 @@ from brownout.faults.model.watermark.normal import letters, normalise
 from brownout.faults.model.watermark.text import Codec, Kind, Message, Text
 from brownout.faults.model.watermark.words import Group, Word, code_words
 
-__all__ = ["Hit", "beginning", "complete", "measure", "next_beginning", "opening", "whole"]
+__all__ = ["SEAM", "Hit", "beginning", "complete", "measure", "next_beginning", "opening", "whole"]
 
-_SEAM = 8  # characters: a full stop, a paragraph break and a leading "Each "
-_AT_END = 10  # letters that tell the beginning of a text from other text, if they are the last ones
-_AMID = 24  # … if other text follows: an app's own words may begin as politely as an answer
-_PROBE = 8  # characters; fewer than _AT_END, so that one look finds all candidates
+SEAM = 8
+"""Characters of issued text that may be missing where two sentences meet: a full stop, a paragraph break, "Each "."""
+_OPENING = 10  # characters that tell the beginning of a text from other text before it
+_AMID = 24  # letters that do if other text follows: an app's own words may begin as politely as an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +80,10 @@ def _issued(codec: Codec, text: Text) -> _Issued:
     return _Issued(text, normal, tuple(normal_begins[::-1]), tuple(begins[::-1]), lengths)
 
 
-def whole(codec: Codec, text: Text, received: str) -> Iterator[Hit]:
-    """The hits of a text that stands in `received` just as it was issued, however often."""
-    normal = _issued(codec, text).normal
-    at = received.find(normal)
-    while at >= 0:
-        yield from complete(codec, text, at)
-        at = received.find(normal, at + len(normal))
+def whole(codec: Codec, text: Text, received: str) -> tuple[Hit, ...]:
+    """The hits of a text that stands in `received` just as it was issued: of the first time, if more than once."""
+    at = received.find(_issued(codec, text).normal)
+    return complete(codec, text, at) if at >= 0 else ()
 
 
 def complete(codec: Codec, text: Text, at: int = 0) -> tuple[Hit, ...]:
@@ -123,7 +119,7 @@ def measure(codec: Codec, text: Text, position: int, words: Group, received: str
 def next_beginning(codec: Codec, text: Text, last: Hit, received: str) -> tuple[Hit, ...]:
     """The beginning of the sentence after `last`, if `received` ends with it, too short to hold a code word."""
     issued, position = _issued(codec, text), last.position + 1
-    if position >= text.sentences or last.hi < issued.begins[position] - _SEAM:
+    if position >= text.sentences or last.hi < issued.begins[position] - SEAM:
         return ()
     begin, end = issued.span(position)
     hi, b = _forth(issued.normal, begin, end, received, last.b)
@@ -133,22 +129,20 @@ def next_beginning(codec: Codec, text: Text, last: Hit, received: str) -> tuple[
 
 
 def beginning(codec: Codec, text: Text, received: str, a: int) -> tuple[Hit, ...]:
-    """The beginning of `text` at `a`, too short to hold a code word, if there is enough of it to tell.
+    """The beginning of `text` at `a`, too short to hold a code word. Amid other text it takes 24 letters of it to tell.
 
-    One letter is enough if it is all that was received; at the end of other text it takes ten, amid other text 24.
+    Worth a look at 0, where a single letter is enough if it is all that was received, and where `opening` stands.
     """
     issued = _issued(codec, text)
     hi, b = _forth(issued.normal, 0, issued.span(0)[1], received, a)
-    more = bool(letters(received[b:]))
-    enough = _AMID if more else _AT_END if letters(received[:a]) else 1
-    if len(letters(issued.normal[:hi])) < enough:
+    if len(letters(issued.normal[:hi])) < (_AMID if letters(received[b:]) else 1):
         return ()
     return (Hit(text.id, text.kind, 0, 0, a, b, 0, issued.place(0, hi)),)
 
 
 def opening(codec: Codec, text: Text) -> str:
-    """The first characters of `text`, normalised: where they stand, `beginning` is worth a look."""
-    return _issued(codec, text).normal[:_PROBE]
+    """The first characters of `text`, normalised."""
+    return _issued(codec, text).normal[:_OPENING]
 
 
 def _forth(issued: str, i: int, end: int, received: str, j: int) -> tuple[int, int]:

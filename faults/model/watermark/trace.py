@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from brownout.faults.model.watermark.align import Hit, beginning, complete, measure, next_beginning, opening, whole
+from brownout.faults.model.watermark.align import (
+    SEAM,
+    Hit,
+    beginning,
+    complete,
+    measure,
+    next_beginning,
+    opening,
+    whole,
+)
 from brownout.faults.model.watermark.code import DATA
 from brownout.faults.model.watermark.normal import letters, normalise
 from brownout.faults.model.watermark.text import Codec, Kind, Message, Text
@@ -19,10 +28,8 @@ from brownout.faults.model.watermark.words import Group, Word, code_words, group
 
 __all__ = ["Arrival", "Hit", "Integrity", "Reading", "integrity", "normalise", "prompts", "read"]
 
-# In characters of issued text.
-_SEAM = 8  # a full stop, a paragraph break and a leading "Each ": what may be missing where two sentences meet
-_TAIL = 2  # the last letter and its full stop
-_AGAIN = 10  # an overlap shorter than this is no repetition
+_TAIL = 2  # characters that may be missing at the end: the last letter and its full stop
+_AGAIN = 10  # characters; a shorter overlap is no repetition
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Reading:
         """
         spans, at = [], 0
         for lo, hi in sorted((h.lo, h.hi) for h in self.hits if h.id == id):
-            if lo > at + _SEAM:
+            if lo > at + SEAM:
                 spans.append((at, lo))
             at = max(at, hi)
         if length > at + _TAIL:
@@ -167,8 +174,8 @@ def _fragments(
     """
     if not words or any(h.a <= words[0].a and words[-1].b <= h.b for h in hits):
         return []  # also half a broken word inside a sentence, or a code word in what stands before it
-    before = next((h for h in reversed(hits) if h.b <= words[0].a), None)
-    after = next((h for h in hits if h.a >= words[-1].b), None)
+    before = next((h for h in reversed(hits) if h.a < words[0].a), None)
+    after = next((h for h in hits if h.b > words[-1].b), None)
     near = [(ledger[h.id], h.position + step) for h, step in ((before, 1), (before, 0), (after, -1), (after, 0)) if h]
     place = _likeliest(codec, words, near + [(t, p) for t in own for p in range(t.sentences)])
     if place is None:
@@ -177,7 +184,7 @@ def _fragments(
     if hit.words == 1 and not _adjoins(hit, words[0], before, after, received):
         return []
     known = sorted([*hits, hit], key=_place)
-    head, tail = (tuple(w for w in words if w.b <= hit.a), tuple(w for w in words if w.a >= hit.b))
+    head, tail = (tuple(w for w in words if w.a < hit.a), tuple(w for w in words if w.b > hit.b))
     return [hit, *(h for rest in (head, tail) for h in _fragments(codec, received, known, rest, ledger, own))]
 
 

@@ -1,10 +1,12 @@
 """How much of a text arrived, and in what state: cut at every character, gaps, repetitions, mixtures, and who is named."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brownout.faults.model.watermark.text import Codec, Kind, Text
+from brownout.faults.model.watermark.text import Codec, Entry, Kind, Message, Text, lexicon
 from brownout.faults.model.watermark.trace import Arrival, Hit, Integrity, Reading, integrity, read
 
 CODEC = Codec("a run")
@@ -166,8 +168,91 @@ def test_a_foreign_word_beside_a_short_piece_does_not_hide_it() -> None:
 
 
 def test_hints_that_the_ledger_does_not_know_are_passed_over() -> None:
-    assert read(CODEC, made(8), LEDGER, (4_000_000, 8, 8)).ids() == (8,)
+    assert len(read(CODEC, made(8), LEDGER, (4_000_000, 8)).hits) == 10
+    assert len(read(CODEC, f"{made(8)} Bye.", LEDGER, (4_000_000, 8, 8)).hits) == 10, "and one given twice counts once"
     assert read(CODEC, "Yes", {1: Text(1, 0, before="Yes")}, (1,)) == Reading(other=3)
+
+
+def phrase(id: int, position: int, first: int, last: int) -> str:
+    """A sentence of text `id` from its code word in slot `first` to the one in slot `last`."""
+    sentence = CODEC.sentence(LEDGER[id].kind, id, position)
+    words = [m for m in re.finditer(r"\w+", sentence) if m[0].lower() in lexicon()]
+    return sentence[words[first].start() : words[last].end()]
+
+
+def positions(received: str, *hints: int) -> list[tuple[int, int]]:
+    """Which sentence each hit is of, and how many of its code words were seen."""
+    return [(h.position, h.words) for h in read(CODEC, received, LEDGER, hints).hits]
+
+
+def test_a_few_words_are_recognised_beside_a_piece_of_their_text() -> None:
+    whole = CODEC.sentence(Kind.PROSE, 8, 3)
+    assert positions(f"{whole} The {phrase(8, 4, 0, 2)}{APART}") == [(3, 9), (4, 3)], "the next sentence"
+    assert positions(f"{APART} {phrase(8, 2, 6, 8)}. {whole}") == [(2, 3), (3, 9)], "the previous one"
+    assert positions(f"{phrase(8, 3, 0, 4)}{APART}{phrase(8, 3, 5, 8)}") == [(3, 5), (3, 4)], "the same one"
+    assert positions(f"{phrase(8, 3, 0, 3)}{APART}{phrase(8, 3, 4, 8)}") == [(3, 4), (3, 5)], "the same one"
+    assert positions(f"{whole} {phrase(8, 4, 0, 0)}{APART}") == [(3, 9), (4, 1)], "one word, next to it"
+    assert positions(f"{APART}{phrase(8, 2, 8, 8)}. {whole}") == [(2, 1), (3, 9)], "one word, next to it"
+    assert positions(f"{whole} Yes: {phrase(8, 4, 1, 1)}{APART}") == [(3, 9)], "one word by itself may be chance"
+
+
+def test_a_few_words_of_an_expected_text_are_recognised_anywhere() -> None:
+    assert positions(f"{APART} {phrase(8, 4, 2, 4)} {APART}", 8) == [(4, 3)]
+    assert positions(f"{APART} {phrase(8, 4, 2, 4)} {APART}") == []
+    assert positions(f"{APART} {phrase(8, 4, 3, 3)} {APART}", 8) == [], "one word may be chance"
+    assert positions(f"{APART} {phrase(8, 4, 3, 3)}", 8) == [], "one word may be chance"
+    assert positions(f"{APART} {phrase(8, 0, 0, 1)} {phrase(9, 0, 4, 5)}", 8) == [], "two of four may be"
+    assert positions(f"{APART} {phrase(8, 0, 0, 2)} {phrase(9, 0, 4, 5)}", 8) == [(0, 3)], "three are not"
+
+
+def test_pieces_of_two_sentences_that_look_like_one_are_told_apart() -> None:
+    # Slots rise through both pieces. Six words: solved. Two and four: guessed.
+    assert positions(f"{phrase(8, 0, 0, 5)} {phrase(8, 1, 7, 8)}", 8) == [(0, 6), (1, 2)]
+    assert positions(f"{phrase(8, 1, 0, 1)} {phrase(8, 2, 5, 8)}", 8) == [(1, 2), (2, 4)]
+    assert positions(f"{phrase(8, 1, 0, 3)} {phrase(8, 2, 4, 8)}") == [(1, 4), (2, 5)]
+    assert positions(f"{phrase(900, 1, 0, 1)} {phrase(8, 2, 4, 6)}", 8, 900) == [(1, 2), (2, 3)], "two alphabets"
+
+
+def test_words_of_a_sentence_in_what_stands_before_it_are_no_repetition() -> None:
+    before = f"About {phrase(8, 1, 0, 1)}, briefly:"
+    ledger = {8: Text(8, 3, before=before)}
+    for received in (f"{CODEC.make(ledger[8])}\nBye.", CODEC.make(ledger[8]).replace("the", "")):
+        for hints in ((), (8,)):
+            reading = read(CODEC, received, ledger, hints)
+            assert [h.position for h in reading.hits] == [0, 1, 2]
+            assert integrity(CODEC, reading, ledger) == (Integrity.WHOLE, 1.0)
+
+
+def test_an_opening_that_begins_again_is_doubled() -> None:
+    assert arrived(OPENING[:15] + made(30), 30) is Integrity.DOUBLED
+    assert arrived(OPENING[:15] + "?" + made(30).upper(), 30) is Integrity.DOUBLED
+
+
+def test_other_text_after_a_whole_sentence_is_not_taken_for_the_next() -> None:
+    for id in (i for i in range(60) if LEDGER[i].sentences > 2):
+        following = CODEC.sentence(Kind.PROSE, id, 1)
+        cut = made(id)[: made(id).find(following)]
+        reading = read(CODEC, cut + following[:1] + "xyz is what we offer.", LEDGER, (id,))
+        assert reading.other == len("Oxyziswhatweoffer")
+        assert max(h.hi for h in reading.hits) == len(cut.rstrip())
+
+
+def test_the_words_of_one_alphabet_say_nothing_in_the_other() -> None:
+    spoken = {entry: word for word, entry in lexicon().items()}
+    symbols = CODEC.codeword(Message(Kind.PROSE, 8, 0))
+    received = " ".join(spoken[Entry(True, slot, symbol)] for slot, symbol in enumerate(symbols))
+    reading = read(CODEC, received, LEDGER, (8,))
+    assert (reading.hits, reading.unknown) == ((), 1)
+
+
+@pytest.mark.parametrize(("overlap", "how"), [(5, Integrity.WHOLE), (15, Integrity.DOUBLED)])
+def test_pieces_that_overlap_by_a_few_characters_are_no_repetition(overlap: int, how: Integrity) -> None:
+    length, half = len(made(903)), len(made(903)) // 2
+    pieces = (
+        Hit(903, Kind.PROSE, 0, 4, 0, half + overlap, 0, half + overlap),
+        Hit(903, Kind.PROSE, 0, 5, half + overlap, length + overlap, half, length),
+    )
+    assert integrity(CODEC, Reading(pieces), LEDGER) == (how, 1.0)
 
 
 def test_missing_leaves_out_what_programs_change() -> None:

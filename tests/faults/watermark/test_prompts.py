@@ -59,6 +59,15 @@ def test_a_code_word_of_other_text_beside_five_does_no_harm() -> None:
     for id in range(60):
         head = CODEC.sentence(Kind.PROMPT, id, 0).replace(";", ",").split(", ")[0]
         assert prompts(CODEC, f"{head} ... about that chocolate", KNOWN) == (id,)
+        words = CODEC.sentence(Kind.PROMPT, id, 0).lower().strip(".").split()
+        tail = " ".join(words[[k for k, w in enumerate(words) if w.strip(",;") in lexicon()][4] :])
+        assert prompts(CODEC, f"about a filthy {tail}", KNOWN) == (id,)
+
+
+def test_words_far_apart_make_no_sentence() -> None:
+    words = CODEC.sentence(Kind.PROMPT, 5, 0).split()
+    assert prompts(CODEC, " ".join(words), KNOWN) == (5,)
+    assert prompts(CODEC, (" and then something else happened that nobody had asked for " * 2).join(words), KNOWN) == ()
 
 
 def test_known_may_be_a_mapping_or_a_function() -> None:
