@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import select
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from brownout.faults.doors.process import ProcessConfig
 from brownout.faults.values.errors import SetupError
 from brownout.harness.supervisor.child import PIPE, Child, tail
+from brownout.harness.supervisor.talk import first_line
 
 __all__ = ["BackendProcess"]
 
@@ -38,9 +36,10 @@ class BackendProcess:
         try:
             assert child.stdin is not None
             assert child.stdout is not None
-            child.stdin.write(config.encode())
-            child.stdin.flush()
-            answer = _line(child, timeout)
+            with contextlib.suppress(BrokenPipeError):  # it has ended; its output says why
+                child.stdin.write(config.encode())
+                child.stdin.flush()
+            answer = first_line(child, timeout)
         except BaseException:
             child.stop()
             raise
@@ -69,17 +68,3 @@ class BackendProcess:
             if pipe is not None:
                 with contextlib.suppress(OSError):  # what was buffered for a child that has ended
                     pipe.close()
-
-
-def _line(child: Child, timeout: float) -> dict[str, Any] | None:
-    """The first line of the child's output as JSON, None when it ends or `timeout` passes before."""
-    assert child.stdout is not None
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        ready, _, _ = select.select([child.stdout], [], [], 0.2)
-        if ready:
-            line = child.stdout.readline()
-            return dict(json.loads(line)) if line else None
-        if child.poll() is not None:
-            return None
-    return None

@@ -10,12 +10,20 @@ from typing import ClassVar, Literal
 from brownout.faults.values.registry import Registry
 from brownout.harness.config.app import Launch
 from brownout.harness.load.schedule import PhaseSpan
-from brownout.harness.trace import Call, Trace
+from brownout.harness.trace import Call, Outcome, Trace
 from brownout.harness.verdict.finding import Severity
 from brownout.harness.verdict.judge import Limit
 from brownout.harness.verdict.measurement import Measurement
 
-__all__ = ["Check", "Evidence", "Expectation", "View", "checks"]
+__all__ = ["UNPROVEN", "Check", "Evidence", "Expectation", "View", "checks"]
+
+
+BLIND = 0.02
+"""The share of unproven answers above which a check of outcomes is unknown."""
+UNPROVEN = (
+    "{n} of {of} answers are unproven: no words of the model in them, and no rule that says what they are. "
+    "Say with good: and degraded: in brownout.yaml what a good answer and a stopgap look like"
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,23 @@ class View:
         if self.phase == "fault":
             return self.traces
         return tuple(t for t in self.traces if not t.transitional)
+
+    @cached_property
+    def untied(self) -> tuple[Call, ...]:
+        """The calls of the phase's time that belong to no request."""
+        tied = {c.number for t in self.evidence.traces for c in t.calls}
+        span = self.span
+        return tuple(c for c in self.evidence.calls if span.start <= c.arrived < span.end and c.number not in tied)
+
+    @cached_property
+    def unproven(self) -> int:
+        """How many requests of the phase got an answer of which it is not known what it is."""
+        return sum(t.outcome is Outcome.UNPROVEN for t in self.settled)
+
+    @property
+    def blind(self) -> bool:
+        """Whether so many answers are unproven that nothing can be said of them all."""
+        return self.unproven > BLIND * len(self.settled)
 
     @property
     def span(self) -> PhaseSpan:

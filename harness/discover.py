@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -92,9 +93,10 @@ def _python(folder: Path, project: Project) -> None:
         if app and project.start is None:
             module = here.removesuffix(".py").removesuffix("/__init__").replace("/", ".").removeprefix("src.")
             source = "" if not here.startswith("src/") else " --app-dir src"
-            command = f"uvicorn {module}:{app[1]} --port {{port}}{source}"
+            target = shlex.quote(f"{module}:{app[1]}")
+            command = f"uvicorn {target} --port {{port}}{source}"
             if app[2] == "Flask":
-                command = f"flask --app {module}:{app[1]} run --port {{port}}"
+                command = f"flask --app {target} run --port {{port}}"
             project.start = Find(command, f"{here}: {app[1]} = {app[2]}()")
         _ready(here, text, project)
         _routes(_PYTHON_ROUTE, here, text, project)

@@ -14,6 +14,8 @@ from brownout.faults.values.errors import SetupError
 from brownout.harness.app.running import AppRun
 from brownout.harness.backends import BackendProcess
 from brownout.harness.config.app import AppConfig, RouteSpec
+from brownout.harness.escape.escapes import Escapes
+from brownout.harness.escape.guard import Guard
 from brownout.harness.journal import read_lines
 from brownout.harness.load.client import Exchange, Target, Terms
 from brownout.harness.load.sample import Sample
@@ -45,21 +47,26 @@ def examine(config: AppConfig, root: Path, folder: Path) -> Iterator[Step]:
     Stops at the first bad step that makes the following ones meaningless. Nothing is left running.
     """
     origin = time.monotonic_ns()
-    children: list[BackendProcess | AppRun] = []
+    children: list[BackendProcess | AppRun | Guard] = []
+    escapes = Escapes(folder, config)
     try:
         backends = BackendProcess.start(folder, _backends(config, origin, folder))
         children.append(backends)
         yield Step("backends", "ok", ", ".join(f"{n} at {o}" for n, o in backends.origins.items()))
         try:
-            app = AppRun.start(folder, config, backends.origins, root)
+            guard = Guard.start(folder, origin, config.app.allow)
+            children.append(guard)
+            app = AppRun.start(folder, config, backends.origins, root, guard.url)
             children.insert(0, app)
-            app.wait_ready()
+            with escapes.explained():
+                app.wait_ready()
         except SetupError as e:
             yield Step("app", "bad", str(e), _cure_start(str(e)), e.output)
             return
         yield Step("app", "ok", f"started and ready at {app.base_url}")
         for number, (name, route) in enumerate(config.routes.items()):
             yield from _route(config, name, route, number, origin, app, folder)
+        yield from _escaped(escapes)
     finally:
         for child in children:
             child.stop()
@@ -101,6 +108,15 @@ def _route(
     yield from _watermarks(name, trace, calls)
     if sample.end == "complete":
         yield from _streaming(name, route, sample, calls)
+
+
+def _escaped(escapes: Escapes) -> Iterator[Step]:
+    """Whether the app called anything beyond the backends and the hosts that it may call."""
+    strayed = escapes.strayed()
+    for stray in strayed:
+        yield Step("other hosts", "bad", f"{stray.said}; it was refused", stray.cure)
+    if not strayed and (note := escapes.note()):
+        yield Step("other hosts", "note", note, "what the app needs while it is tested is allowed with app.allow")
 
 
 def _ask(config: AppConfig, name: str, number: int, origin: int, app: AppRun) -> Sample:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import platform
+import re
+import secrets
 import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,7 +28,7 @@ from brownout.harness.events import (
     RunStarted,
     to_record,
 )
-from brownout.harness.rehearsal import Rehearsal, again, failed
+from brownout.harness.rehearsal import Rehearsal, failed
 from brownout.harness.sizing import size
 from brownout.harness.verdict.finding import Waiver, apply_waivers
 from brownout.harness.verdict.result import App, ExperimentResult, Result, to_json
@@ -49,6 +51,8 @@ class Engine:
     seed: int
     folder: Path
     strict: bool = False
+    nonce: str = field(default_factory=lambda: secrets.token_hex(4))
+    """Makes the run's watermarks its own. Decisions and schedules do not depend on it."""
     left_out: tuple[str, ...] = ()
     """Experiments that were asked for and are not run, a line each with the reason."""
 
@@ -95,13 +99,14 @@ class Engine:
             journal.close()
 
     def _experiment(self, number: int, experiment: Experiment, out: list[ExperimentResult]) -> Iterator[Event]:
-        """Run an experiment, and once more when its measurement was unsound. Its result is appended to `out`."""
+        """Run an experiment, and once more when its measurement was unsound by chance. Its result is appended to `out`."""
         shape = size(experiment, self.config.launch)
         folder = self.folder / experiment.name
         rehearsal = Rehearsal(experiment, self.config, shape, self.seed, self._key(experiment), folder, self.root)
         for attempt in (1, 2):
             if attempt == 2:
-                rehearsal = again(rehearsal, self.folder / f"{experiment.name}.2")
+                folder = self.folder / f"{experiment.name}.2"
+                rehearsal = replace(rehearsal, folder=folder, key=self._key(experiment, attempt))
             rehearsal.folder.mkdir(exist_ok=True)
             yield ExperimentStarted(
                 experiment.name,
@@ -123,13 +128,14 @@ class Engine:
                 out.append(failed(experiment, e, attempt))
                 return
             result = rehearsal.result(begins or 0.0, attempt)
-            if result.valid or attempt == 2:
+            if result.valid or attempt == 2 or rehearsal.strayed:
                 out.append(result)
                 return
 
-    def _key(self, experiment: Experiment) -> str:
-        """The watermark key: texts of another run or experiment are recognised as such."""
-        return f"{self.run_id}/{experiment.name}/{self.seed}"
+    def _key(self, experiment: Experiment, attempt: int = 1) -> str:
+        """The watermark key. It differs for every run, experiment and attempt, so that what an app kept of an earlier one, in a
+        cache or a database, is recognised as stale and not taken for an answer of this one."""
+        return f"{self.run_id}/{self.nonce}/{experiment.name}/{attempt}"
 
     def _result(self, results: list[ExperimentResult], started: str, not_run: tuple[str, ...]) -> Result:
         waivers = [Waiver(w.check, w.experiment, w.reason, w.owner, w.expires) for w in self.config.waivers]
@@ -156,7 +162,7 @@ class Engine:
     def _app(self) -> App:
         start = self.config.app.start
         words = start if isinstance(start, str) else " ".join(w if w.startswith("{") else shlex.quote(w) for w in start)
-        command = words.replace("{python}", "python")
+        command = masked(words.replace("{python}", "python"))
         return App(self.app.partition(":")[0], self.app.partition(":")[2], command)
 
     def _manifest(self, started: str) -> None:
@@ -168,7 +174,8 @@ class Engine:
             "seed": self.seed,
             "clock": "live",
             "app": self.app,
-            "command": self.config.app.start,
+            "command": self._app().command,
+            "nonce": self.nonce,
             "launch": vars(self.config.launch),
             "experiments": [
                 {
@@ -193,6 +200,17 @@ class Engine:
             "strict": self.strict,
         }
         (self.folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+_SECRET = re.compile(
+    r"""((?:^|[\s"'])-{0,2}[\w.-]*(?:token|key|secret|passw|auth|credential)[\w.-]*(?:=|\s+))(?!-)('[^']*'|"[^"]*"|\S+)""",
+    re.IGNORECASE,
+)
+
+
+def masked(command: str) -> str:
+    """A command for people, without what its options call a secret (``--api-key X``, ``TOKEN=X``)."""
+    return _SECRET.sub(r"\1***", command)
 
 
 def _version(package: str) -> str:

@@ -6,7 +6,8 @@ RUN/result.json                  findings and verdict
 RUN/<experiment>/schedule.jsonl  the requests as they were intended
 RUN/<experiment>/requests.jsonl  what users got
 RUN/<experiment>/calls.jsonl     what the backends saw and did
-RUN/<experiment>/app.log         what the app wrote; load.log and backend.log likewise
+RUN/<experiment>/escapes.jsonl   what the app called beyond the backends, and whether it was allowed: host, port, method
+RUN/<experiment>/app.log         what the app wrote; load.log, backend.log and escape.log likewise
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from brownout.faults.doors.process import ProcessConfig
@@ -18,6 +19,8 @@ from brownout.harness.backends import BackendProcess
 from brownout.harness.check import Evidence
 from brownout.harness.config.app import AppConfig
 from brownout.harness.config.experiment import Experiment
+from brownout.harness.escape.escapes import Escapes
+from brownout.harness.escape.guard import Guard
 from brownout.harness.events import Event, PhaseStarted, Progress, StepDone
 from brownout.harness.journal import Follower, read_lines
 from brownout.harness.judging import findings
@@ -25,8 +28,8 @@ from brownout.harness.load.run import LoadConfig, LoadRun
 from brownout.harness.load.sample import Sample
 from brownout.harness.load.schedule import Arrival, PhaseSpan, make_schedule, write
 from brownout.harness.outcome import Reader, classified
-from brownout.harness.prompts import marked
-from brownout.harness.sizing import Size
+from brownout.harness.prompts import marked, question
+from brownout.harness.sizing import Size, border
 from brownout.harness.summary import summarise
 from brownout.harness.trace import Call, join
 from brownout.harness.validity import validity
@@ -59,7 +62,7 @@ class Rehearsal:
         codec = Codec(self.key)
         schedule = self._schedule(codec)
         write(self.folder / "schedule.jsonl", schedule)
-        children: list[BackendProcess | AppRun | LoadRun] = []
+        children: list[BackendProcess | AppRun | LoadRun | Guard] = []
         try:
             started = time.monotonic()
             backends = BackendProcess.start(self.folder, self._backends(origin, schedule))
@@ -68,21 +71,26 @@ class Rehearsal:
             yield StepDone(name, "backend", where, time.monotonic() - started)
 
             started = time.monotonic()
-            app = AppRun.start(self.folder, self.config, backends.origins, self.root)
+            guard = Guard.start(self.folder, origin, self.config.app.allow)
+            children.append(guard)
+            app = AppRun.start(self.folder, self.config, backends.origins, self.root, guard.url)
             children.insert(0, app)
-            app.wait_ready()
+            with self._escapes.explained():
+                app.wait_ready()
             yield StepDone(name, "app", f"ready at {app.base_url}", time.monotonic() - started)
 
             started = time.monotonic()
-            for route in self.config.routes:
-                app.warm_up(route, marked(codec, WARM_UP, self.seed))
-            made = self._warm_up_calls()
+            with self._escapes.explained():
+                for route in self.config.routes:
+                    app.warm_up(route, marked(codec, WARM_UP, self.seed))
+                made = self._warm_up_calls()
             asked = (
                 "one request"
                 if len(self.config.routes) == 1
                 else f"a request to each of {len(self.config.routes)} routes"
             )
-            yield StepDone(name, "warm-up", f"{asked} made {made} calls", time.monotonic() - started)
+            told = "; ".join(filter(None, (f"{asked} made {made} calls", self._escapes.note())))
+            yield StepDone(name, "warm-up", told, time.monotonic() - started)
 
             started = time.monotonic()
             load = LoadRun.start(self.folder, self._load(origin, app.base_url))
@@ -93,10 +101,20 @@ class Rehearsal:
             begin = time.monotonic_ns() + round(LEAD * NS)
             backends.begin(begin)
             load.begin(begin)
-            yield from self._watch(since(origin, begin), origin, backends, app, load)
+            yield from self._watch(since(origin, begin), origin, (app, backends, guard), load)
         finally:
-            for child in children:
-                child.stop()
+            with contextlib.ExitStack() as stopping:  # one that cannot be stopped must not keep the others running
+                for child in reversed(children):
+                    stopping.callback(child.stop)
+
+    @property
+    def strayed(self) -> bool:
+        """Whether the app called a provider's API: it will do so again, so there is no use in repeating the experiment."""
+        return bool(self._escapes.strayed())
+
+    @property
+    def _escapes(self) -> Escapes:
+        return Escapes(self.folder, self.config)
 
     def _schedule(self, codec: Codec) -> tuple[Arrival, ...]:
         return make_schedule(
@@ -150,9 +168,9 @@ class Rehearsal:
         )
 
     def _watch(
-        self, begins: float, origin: int, backends: BackendProcess, app: AppRun, load: LoadRun
+        self, begins: float, origin: int, running: tuple[BackendProcess | AppRun | Guard, ...], load: LoadRun
     ) -> Iterator[Event]:
-        """Follow the load to its end. `begins` is when it begins, in seconds since the origin."""
+        """Follow the load to its end; what is `running` must run on. `begins` is in seconds since the origin."""
         name, spans = self.experiment.name, list(self.size.spans)
         labels = {p.name: tuple(r.label for r in p.plan.rules) for p in self.experiment.phases}
         samples, calls = Follower(self.folder / "requests.jsonl"), Follower(self.folder / "calls.jsonl")
@@ -160,8 +178,8 @@ class Rehearsal:
         made = hit = 0
         phase, shown = "", -1.0
         while not load.finished:
-            app.check()
-            backends.check()
+            for child in running:
+                child.check()
             elapsed = since(origin, time.monotonic_ns()) - begins
             while spans and elapsed >= spans[0].start:
                 span = spans.pop(0)
@@ -186,8 +204,14 @@ class Rehearsal:
         samples = [Sample.from_record(r) for r in records]
         calls = tuple(c for c in map(Call.from_record, lines) if c.arrived >= begins)
         spans = {s.name: PhaseSpan(s.name, s.start + begins, s.end + begins) for s in self.size.spans}
-        reader = Reader(Codec(self.key), calls, {s.prompt for s in samples})
-        traces = classified(reader, join(samples, calls, spans))
+        reader = Reader(
+            Codec(self.key),
+            calls,
+            {s.prompt for s in samples},
+            same=lambda a, b: question(a, self.seed) == question(b, self.seed),
+            ruled={name for name, route in self.config.routes.items() if any(r.looks_inside for r in route.good)},
+        )
+        traces = classified(reader, join(samples, calls, spans, border(self.config.launch)))
         return Evidence(traces, calls, spans, self.config.launch), broken + unread
 
     def result(self, begins: float, attempts: int) -> ExperimentResult:
@@ -197,6 +221,7 @@ class Rehearsal:
         reasons = list(sound.reasons)
         if broken:
             reasons.append(f"{broken} lines of the journal could not be read")
+        reasons += self._escapes.reasons()
         made = findings(self.experiment, evidence)
         return ExperimentResult(
             name=self.experiment.name,
@@ -213,6 +238,7 @@ class Rehearsal:
                 "lag_allowed": sound.allowed,
                 "sent": sound.sent,
                 "scheduled": sound.scheduled,
+                "refused": self._escapes.refused(),
             },
         )
 
@@ -230,8 +256,3 @@ def failed(experiment: Experiment, error: SetupError, attempts: int) -> Experime
         attempts=attempts,
         samples={"output": error.output},
     )
-
-
-def again(rehearsal: Rehearsal, folder: Path) -> Rehearsal:
-    """The same rehearsal in another folder."""
-    return replace(rehearsal, folder=folder)

@@ -41,6 +41,7 @@ class Source(StrEnum):
     MIXED = "mixed"
     FALLBACK = "fallback"  # not the model's
     ECHO = "echo"
+    UNKNOWN = "unknown"  # of a call that belongs to no known request
     NONE = "none"
 
 
@@ -130,7 +131,8 @@ class Trace:
 
     @property
     def _endless(self) -> bool:
-        return self.outcome in (Outcome.ERROR, Outcome.TIMEOUT, Outcome.ABANDONED, Outcome.SHED, Outcome.UNPROVEN)
+        failed = (Outcome.ERROR, Outcome.TIMEOUT, Outcome.ABANDONED, Outcome.SHED)
+        return self.outcome in failed or self.sample.end == "unfinished"
 
     @property
     def ttft(self) -> float:
@@ -143,12 +145,17 @@ class Trace:
         return math.inf if self._endless or self.sample.ended is None else self.sample.ended - self.sample.intended
 
 
-def join(samples: Iterable[Sample], calls: Iterable[Call], spans: Mapping[str, PhaseSpan]) -> list[Trace]:
+def join(
+    samples: Iterable[Sample], calls: Iterable[Call], spans: Mapping[str, PhaseSpan], border: float = 0.0
+) -> list[Trace]:
     """Each sample with the calls that it caused, in the order of intended starts. `spans` in seconds since the origin.
 
     A call belongs to the request whose prompt watermark its body holds. Where several requests asked the same prompt, it
     belongs to the one that was sent last before the call among those still open, else to the last one sent; such a call is
     *unsure* when another of them may have made it: one that is open too, or that did not end well and may have left work behind.
+
+    The requests of the last `border` seconds of the baseline may live to see the fault, and are transitional. All of them are:
+    to leave out only those that did would leave out the slow ones.
     """
     ordered = sorted(samples, key=lambda s: (s.intended, s.request))
     asked: dict[str, list[Sample]] = defaultdict(list)
@@ -168,8 +175,7 @@ def join(samples: Iterable[Sample], calls: Iterable[Call], spans: Mapping[str, P
             unsure[owner.request].add(call.number)
 
     def transitional(s: Sample) -> bool:
-        span = spans[s.phase]
-        return s.phase != "recovery" and (s.ended is None or s.ended > span.end)
+        return s.phase == "baseline" and s.intended > spans[s.phase].end - border
 
     return [
         Trace(s, tuple(owned[s.request]), frozenset(unsure[s.request]), transitional=transitional(s)) for s in ordered

@@ -31,7 +31,8 @@ class Validity:
 
 
 def validity(experiment: Experiment, traces: Sequence[Trace], calls: Sequence[Call], scheduled: int) -> Validity:
-    """Sound when requests were sent and backend actions delivered on time, and when every scheduled request was sent.
+    """Sound when requests were sent and backend actions delivered on time, when every scheduled request was sent, and when the
+    simulated backend did not fail itself.
 
     The lag allowed at p99 is the larger of 20 ms and 5 % of the tightest time limit among the expectations.
     """
@@ -49,6 +50,9 @@ def validity(experiment: Experiment, traces: Sequence[Trace], calls: Sequence[Ca
         )
     if len(sends) < SENT * scheduled:
         reasons.append(f"only {len(sends)} of {scheduled} scheduled requests were sent")
+    broken = sum(c.end == "broken" for c in calls)
+    if broken:
+        reasons.append(f"the simulated backend failed on {broken} calls: what came of them is not the app's doing")
     return Validity(tuple(reasons), send, delivery, allowed, len(sends), scheduled)
 
 

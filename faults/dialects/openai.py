@@ -42,6 +42,9 @@ _KINDS: Mapping[str, tuple[str, str | None, str]] = {
 }
 _STATUSES: Mapping[int, tuple[str, str | None, str]] = {
     400: ("invalid_request_error", None, "The request could not be understood."),
+    413: ("invalid_request_error", None, "The request body is too large."),
+    414: ("invalid_request_error", None, "The URL is too long."),
+    431: ("invalid_request_error", None, "The request headers are too large."),
     401: (
         "invalid_request_error",
         "invalid_api_key",
@@ -97,7 +100,7 @@ class OpenAI:
         body: object = {}
         if request.body:
             try:
-                body = json.loads(request.body)
+                body = _json(request.body)
             except (ValueError, RecursionError):
                 return Failure(400, message="We could not parse the JSON body of your request.")
         if not isinstance(body, dict):
@@ -123,6 +126,14 @@ class OpenAI:
 
     def _headers(self, stamp: Stamp) -> tuple[tuple[str, str], ...]:
         return (("x-request-id", f"req_{stamp.id}"), ("openai-version", "2020-10-01"))
+
+
+def _json(data: bytes) -> object:
+    """JSON in UTF-8. Raises ValueError also for half a surrogate pair, which no UTF-8 can hold: strict parsers refuse it."""
+    value: object = json.loads(data.decode("utf-8-sig"))
+    if b"\\ud" in data or b"\\uD" in data:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def base62(hexadecimal: str, length: int) -> str:

@@ -43,7 +43,9 @@ class ChatCompletions:
         unserved = _unserved(body)
         if unserved:
             return Failure(501, "not_served", f"This simulated backend does not serve {unserved} yet.")
-        most = body.get("max_completion_tokens", body.get("max_tokens"))
+        most = body.get("max_completion_tokens")
+        if most is None:
+            most = body.get("max_tokens")
         if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
             return Failure(400, message="Invalid value for 'max_completion_tokens': expected an integer above 0.")
         stop = body.get("stop")
@@ -61,7 +63,9 @@ class ChatCompletions:
         pace = answer.pace
         if not ask.stream:
             yield Wait(pace.head + pace.first_token + pace.per_token * max(0, len(answer.pieces) - 1), "generate")
-            body = json.dumps(_completion(answer, stamp), indent=2, ensure_ascii=False).encode()
+            body = json.dumps(_completion(answer, stamp), indent=2, ensure_ascii=False).encode(
+                "utf-8", "backslashreplace"
+            )
             yield Head(200, (("content-type", "application/json"), *headers), len(body))
             yield Data(body, "body", len(answer.pieces))
             yield End()
@@ -104,7 +108,7 @@ def _unserved(body: Mapping[str, object]) -> str:
 
 
 def _fingerprint(model: str) -> str:
-    return "fp_" + hashlib.blake2b(model.encode(), digest_size=5).hexdigest()
+    return "fp_" + hashlib.blake2b(model.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
 
 
 def _usage(usage: Usage) -> dict[str, Any]:
@@ -173,7 +177,8 @@ class _Chunks:
         if self._noise:
             self._at = (self._at * 7 + 5) % 48
             text += f',"obfuscation":"{self._noise[self._at : self._at + 1 + self._at % 16]}"'
-        return (text + "}\n\n").encode()
+        # Half a surrogate pair has no UTF-8; what this puts in its place is its JSON escape.
+        return (text + "}\n\n").encode("utf-8", "backslashreplace")
 
 
 def _compact(value: object) -> str:

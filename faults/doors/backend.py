@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import partial
 from itertools import count
 
+from brownout.faults.doors.owner import owner
 from brownout.faults.model.capacity import Slots
 from brownout.faults.model.prices import cost
 from brownout.faults.model.scribe import FIRST_ID, LedgerScribe
 from brownout.faults.model.simulated import SimulatedModel, openings
 from brownout.faults.model.spec import BackendSpec
 from brownout.faults.model.watermark.text import Codec
-from brownout.faults.model.watermark.trace import prompts
 from brownout.faults.plans.plan import FaultPlan, Rule
 from brownout.faults.plans.selector import Draw
 from brownout.faults.values.answer import Answer, Issued, Usage
@@ -24,7 +25,6 @@ from brownout.faults.values.reply import Acquire, Action, Head, Reply, apply
 
 __all__ = ["Backend", "Exchange", "Shared"]
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 KEPT_HEADERS = ("user-agent", "traceparent", "x-stainless-retry-count", "x-stainless-read-timeout")
 """Request headers that the journal keeps. Never authorization or cookies."""
 
@@ -71,6 +71,10 @@ class Exchange:
                 self.retry_after = float(wait) if wait.isdigit() else None
             yield action
 
+    def _text(self, issued: Issued) -> dict[str, object]:
+        length = len(self.answer.text) if self.answer and issued in self.answer.issued else 0
+        return {**{f.name: getattr(issued, f.name) for f in fields(Issued)}, "length": length}
+
     def record(self, prices: BackendSpec) -> dict[str, object]:
         """What the journal keeps, apart from times."""
         ask, answer = self.ask, self.answer
@@ -91,11 +95,9 @@ class Exchange:
                 for i in self.injections
             ],
             "damage": answer.damage if answer else "",
-            "finish": answer.finish if answer else "",
-            "texts": [
-                {"id": i.id, "kind": i.kind, "sentences": i.sentences, "before": i.before, "literal": i.literal}
-                for i in self.issued
-            ],
+            # A finish reason that was not sent was not seen by the app.
+            "finish": answer.finish if answer and self.said == len(answer.pieces) else "",
+            "texts": [self._text(i) for i in self.issued],
             "prompt_tokens": usage.prompt if self.said else 0,
             "completion_tokens": usage.completion,
             "cost_usd": cost(ask.model, usage, prices.prices) if ask and self.said else 0.0,
@@ -104,11 +106,13 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Shared:
-    """What the backends of one run share: seed, watermark codec, ids, and the users' prompts (prompt id → user)."""
+    """What the backends of one run share: seed, watermark codec, ids, the users' prompts (prompt id → user), and whose answers
+    were said so far (text id → request key)."""
 
     seed: int
     codec: Codec
     users: Mapping[int, str] = field(default_factory=dict)
+    answers: dict[int, str] = field(default_factory=dict)
     ids: Iterator[int] = field(default_factory=lambda: count(FIRST_ID))
     calls: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -122,15 +126,30 @@ class Backend:
         self.slots = Slots(spec.capacity)
         self.model = SimulatedModel(spec, openings(shared.seed))
         self._attempts = Attempts()
+        self._under: defaultdict[str, Attempts] = defaultdict(Attempts)
+        self._sites: defaultdict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
 
-    def connect(self, at: float, number: int) -> Accept:
-        """What to do with connection `number`, made `at` seconds after the plan began."""
+    def connect(self, at: float, number: int) -> tuple[Accept, Exchange | None]:
+        """What to do with connection `number`, made `at` seconds after the plan began.
+
+        One that is not served comes with the exchange to record for it.
+        """
         for rule in self.plan.rules:
             if rule.hits_connection(self.name, at):
                 verdict = rule.fault.on_connection(generator(self.shared.seed, rule.id, self.name, number))
                 if verdict is not Accept.SERVE:
-                    return verdict
-        return Accept.SERVE
+                    exchange = self.unread()
+                    exchange.injections.append(Injection(rule, injected=True))
+                    return verdict, exchange
+        return Accept.SERVE, None
+
+    def unread(self) -> Exchange:
+        """The exchange for a call of which nothing is known."""
+        return Exchange(next(self.shared.calls), self.name, None, None, 0, (), {})
+
+    def failure(self, failure: Failure, created: int) -> tuple[Action, ...]:
+        """An error reply outside of any plan: to what is no request, and where the simulation itself failed."""
+        return self.dialect.failure(failure, self._stamp(created, next(self.shared.calls)))
 
     def receive(self, request: WireRequest, at: float, created: int) -> Exchange:
         """The exchange for a request that arrived `at` seconds after the plan began; `created` is in Unix seconds."""
@@ -141,8 +160,12 @@ class Backend:
             exchange = Exchange(number, self.name, None, None, 0, (), headers)
             exchange.reply = iter(self.dialect.failure(asked, self._stamp(created, number)))
             return exchange
-        found = prompts(self.shared.codec, asked.text, self.shared.users)
-        key = CallKey(_request(found, request.headers), self.name, asked.endpoint, asked.model, asked.digest())
+        shared = self.shared
+        request_key, found = owner(shared.codec, asked.text, shared.users, shared.answers, request.headers)
+        messages = asked.digest()
+        sites = self._sites[request_key, asked.endpoint, asked.model]
+        site = sites.setdefault(messages, len(sites)) if request_key else 0
+        key = CallKey(request_key, self.name, asked.endpoint, asked.model, messages, site)
         exchange = Exchange(number, self.name, asked, key, self._attempts.next(key), found, headers)
         self._decide(exchange, asked, key, at)
         exchange.reply = self._reply(exchange, asked, key, created)
@@ -152,13 +175,18 @@ class Backend:
         first = next((m.text for m in ask.messages if m.role == "user"), "")
         user = ask.user or (self.shared.users.get(exchange.prompts[-1], "") if exchange.prompts else "")
         draw = Draw(self.shared.seed, "", key, exchange.attempt, first, user)
-        exchange.injections = [Injection(rule) for rule in self.plan.hitting(self.name, ask, at, draw)]
+
+        def attempt(rule: Rule) -> int:
+            # Per rule: an attempt from before its time was not one under it.
+            return self._under[rule.id].next(key)
+
+        exchange.injections = [Injection(rule) for rule in self.plan.hitting(self.name, ask, at, draw, attempt)]
 
     def _reply(self, exchange: Exchange, ask: Ask, key: CallKey, created: int) -> Iterator[Action]:
         """Lazy: text is made and ids are issued only for what is really said."""
         seed, attempt = self.shared.seed, exchange.attempt
         stamp = self._stamp(created, *key.parts(), attempt)
-        scribe = LedgerScribe(self.shared.codec, self.shared.ids, exchange.issued.append)
+        scribe = LedgerScribe(self.shared.codec, self.shared.ids, partial(self._note, exchange, key.request))
 
         def call(rule: Rule) -> Call:
             rng = generator(seed, rule.id, *key.parts(), attempt)
@@ -181,14 +209,11 @@ class Backend:
                 reply = apply(reply, step, hit.mark)
         return reply
 
+    def _note(self, exchange: Exchange, request: str, issued: Issued) -> None:
+        exchange.issued.append(issued)
+        if request:
+            self.shared.answers[issued.id] = request
+
     def _stamp(self, created: int, *parts: object) -> Stamp:
         high, low = (digest(self.shared.seed, half, self.name, *parts) for half in "ab")
         return Stamp(f"{high:016x}{low:016x}", created)
-
-
-def _request(found: tuple[int, ...], headers: Mapping[str, str]) -> str:
-    """Key of the user request behind a call: its prompt's watermark (the last is the current turn), else its trace id."""
-    if found:
-        return f"prompt-{found[-1]}"
-    match = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-    return f"trace-{match[1]}" if match else ""

@@ -6,21 +6,22 @@ import asyncio
 import http
 import socket
 import struct
+import sys
 from collections import deque
-from typing import Any, Protocol, cast
-
-import httptools
+from collections.abc import Sequence
+from typing import Protocol, cast
 
 from brownout.faults.doors.player import Gone
+from brownout.faults.doors.requests import Parsed, Refused, RequestParser
 from brownout.faults.values.ask import WireRequest
 from brownout.faults.values.clock import NS, Clock
 from brownout.faults.values.fault import Accept
-from brownout.faults.values.reply import Head
+from brownout.faults.values.reply import Action, Data, Head
 
-__all__ = ["Connection", "Handler"]
+__all__ = ["Connection", "Handler", "complain"]
 
-MAX_BODY = 32 * 1024 * 1024
-MAX_HEAD = 64 * 1024
+_LINGER = 1.0
+"""Seconds for which a refused client may go on sending: closing on unread bytes would destroy the refusal on its way."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 
@@ -35,24 +36,35 @@ class Handler(Protocol):
         """Answer one request on `wire`."""
         ...
 
+    def refusal(self, status: int) -> Sequence[Action]:
+        """The reply to what is no acceptable request, in the provider's words."""
+        ...
+
     def opened(self, connection: Connection) -> None: ...
     def closed(self, connection: Connection) -> None: ...
 
 
 class Connection(asyncio.Protocol):
-    """One client connection: parses requests, answers them one after the other, and is the player's wire."""
+    """One client connection: parses requests, answers them one after the other, and is the player's wire.
+
+    A client that closes its sending side counts as having left: nothing tells it from one that closed the socket before
+    something is written to it, and users who leave during a long wait must be noticed at once.
+    """
 
     def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop) -> None:
         self._handler, self._loop = handler, loop
-        self._parser: Any = httptools.HttpRequestParser(self)
-        self._requests: deque[tuple[WireRequest, int, bool]] = deque()
+        self._parser = RequestParser()
+        self._requests: deque[tuple[Parsed | Refused, int]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._gone = False
         self._leaving: asyncio.Future[None] = loop.create_future()
         self._drained: asyncio.Future[None] | None = None
         self._sleeper: asyncio.Future[None] | None = None
-        self._begin()
-        self._chunked = self._keep_alive = False
+        self._refused = False
+        self._lingering: asyncio.TimerHandle | None = None
+        self._chunked = self._bodiless = False
+        self._parsed = Parsed(WireRequest("", "", {}, b""))
+        self._keep_alive = False
 
     # Transport callbacks
 
@@ -66,17 +78,26 @@ class Connection(asyncio.Protocol):
             self.reset()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._gone = True
-        for waiting in (self._leaving, self._drained, self._sleeper):
-            if waiting is not None:
-                _wake(waiting)
+        if self._lingering is not None:
+            self._lingering.cancel()
+        self._leave()
         self._handler.closed(self)
 
+    def eof_received(self) -> None:
+        self._leave()
+
     def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserUpgrade, httptools.HttpParserError):
-            self._refuse(400)
+        if self._refused or self._gone or self._transport.is_closing():
+            return
+        arrived = self._handler.clock.now_ns()
+        for made in self._parser.feed(data):
+            self._requests.append((made, arrived))
+            self._refused |= isinstance(made, Refused)
+        if self._requests and self._task is None:
+            self._task = self._loop.create_task(self._answer())
+        elif self._parser.awaited and self._task is None:  # never into a reply that is running
+            self._parser.awaited = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if len(self._requests) > 8:
             self._transport.pause_reading()
 
@@ -88,77 +109,70 @@ class Connection(asyncio.Protocol):
             _wake(self._drained)
         self._drained = None
 
-    # Parser callbacks
-
-    def _begin(self) -> None:
-        self._url, self._body, self._size = b"", bytearray(), 0
-        self._headers: dict[str, str] = {}
-
-    on_message_begin = _begin
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._size += len(name) + len(value) + 4
-        if self._size > MAX_HEAD:
-            self._refuse(431)
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        if self._headers.get("expect", "").lower() == "100-continue":
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def on_body(self, body: bytes) -> None:
-        self._body += body
-        if len(self._body) > MAX_BODY:
-            self._refuse(413)
-
-    def on_message_complete(self) -> None:
-        if self._gone or self._transport.is_closing():
-            return
-        request = WireRequest(
-            self._parser.get_method().decode("latin-1"), self._url.decode("latin-1"), self._headers, bytes(self._body)
-        )
-        self._requests.append((request, self._handler.clock.now_ns(), self._parser.should_keep_alive()))
-        if self._task is None:
-            self._task = self._loop.create_task(self._answer())
+    # Answering
 
     async def _answer(self) -> None:
+        """Answer what has arrived, in turn. Requests of a client that has left are served too: that they came is recorded."""
         try:
-            while self._requests and not self._gone:
-                request, arrived, self._keep_alive = self._requests.popleft()
-                await self._handler.serve(request, arrived, self)
+            while self._requests:
+                made, arrived = self._requests.popleft()
+                if isinstance(made, Refused):
+                    await self._refuse(made.status)
+                    break
+                self._parsed, self._keep_alive = made, made.keep_alive
+                self._bodiless = made.request.method == "HEAD"
+                await self._handler.serve(made.request, arrived, self)
                 self._transport.resume_reading()
+        except Gone:
+            pass
+        except Exception as e:  # noqa: BLE001 - a client must not wait for ever for a reply that nobody makes
+            complain("a connection", e)
+            self.reset()
         finally:
             self._task = None
 
-    def _refuse(self, status: int) -> None:
+    async def _refuse(self, status: int) -> None:
         """Answer what is no acceptable request, and close."""
-        if not self._gone and not self._transport.is_closing():
-            reason = _REASONS.get(status, "")
-            self._transport.write(
-                f"HTTP/1.1 {status} {reason}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
-            )
-            self._close()
+        self._parsed, self._keep_alive, self._bodiless = Parsed(WireRequest("", "", {}, b"")), False, False
+        for action in self._handler.refusal(status):
+            if isinstance(action, Head):
+                await self.head(action)
+            elif isinstance(action, Data):
+                await self.data(action.body)
+        self._transport.write_eof()
+        self._lingering = self._loop.call_later(_LINGER, self._transport.abort)
+
+    def _leave(self) -> None:
+        self._gone = True
+        for waiting in (self._leaving, self._drained, self._sleeper):
+            if waiting is not None:
+                _wake(waiting)
 
     # The player's wire
 
     async def head(self, head: Head) -> int:
-        framing = f"content-length: {head.length}" if head.length is not None else "transfer-encoding: chunked"
-        self._chunked = head.length is None
+        self._chunked = head.length is None and self._parsed.chunked
+        if head.length is None and not self._chunked:
+            self._keep_alive = False  # only the end of the connection ends such a body
         lines = [f"HTTP/1.1 {head.status} {_REASONS.get(head.status, '')}"]
         lines += [f"{name}: {value}" for name, value in head.headers]
-        lines.append(framing)
+        if head.length is not None:
+            lines.append(f"content-length: {head.length}")
+        elif self._chunked:
+            lines.append("transfer-encoding: chunked")
         if not self._keep_alive:
             lines.append("connection: close")
+        elif not self._parsed.chunked:
+            lines.append("connection: keep-alive")  # not the default of HTTP/1.0
         return await self._write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace"))
 
     async def data(self, body: bytes) -> int:
-        return await self._write(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body) if body else 0
+        if not body or self._bodiless:
+            return 0
+        return await self._write(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
 
     async def end(self) -> int:
-        size = await self._write(b"0\r\n\r\n") if self._chunked else 0
+        size = await self._write(b"0\r\n\r\n") if self._chunked and not self._bodiless else 0
         if not self._keep_alive:
             self._close()
         return size
@@ -166,6 +180,8 @@ class Connection(asyncio.Protocol):
     async def sleep_until(self, due_ns: int) -> None:
         # Event loops round timers to the millisecond, also down: an action is never early.
         while (left := due_ns - self._handler.clock.now_ns()) > 0:
+            if self._gone:
+                raise Gone
             self._sleeper = self._loop.create_future()
             timer = self._loop.call_later(left / NS, _wake, self._sleeper)
             try:
@@ -184,7 +200,7 @@ class Connection(asyncio.Protocol):
 
     def reset(self) -> None:
         sock = self._transport.get_extra_info("socket")
-        if sock is not None:
+        if sock is not None and not self._gone:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._requests.clear()
         self._transport.abort()
@@ -213,3 +229,12 @@ class Connection(asyncio.Protocol):
 def _wake(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def complain(what: str, error: Exception) -> None:
+    """One line on standard error about a failure of ours: where it happened, and nothing of what a request held."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    place = f" in {at.tb_frame.f_code.co_filename}:{at.tb_lineno}" if at is not None else ""
+    print(f"the simulated backend failed on {what}: {type(error).__name__}{place}", file=sys.stderr, flush=True)

@@ -24,7 +24,7 @@ from brownout.faults.doors.server import Server
 from brownout.faults.model.spec import BackendSpec
 from brownout.faults.model.watermark.text import Codec
 from brownout.faults.plans.plan import FaultPlan
-from brownout.faults.values.errors import SetupError
+from brownout.faults.values.errors import BrownoutError
 from brownout.faults.values.sink import JsonLines
 
 __all__ = ["ProcessConfig", "build"]
@@ -68,12 +68,15 @@ def _read(length: int) -> bytes:
 
 
 async def _serve(config: ProcessConfig) -> int:
-    server = build(config, JsonLines(config.journal))
     try:
+        server = build(config, JsonLines(config.journal))
         origins = await server.listen(config.host, config.ports)
-    except SetupError as e:
+    except BrownoutError as e:
         print(json.dumps({"error": str(e)}), flush=True)
         return e.exit_code
+    except Exception as e:
+        _report("the simulated backend cannot be set up", e)
+        raise
     loop = asyncio.get_running_loop()
     ending = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ending.set)
@@ -83,20 +86,34 @@ async def _serve(config: ProcessConfig) -> int:
     gc.freeze()
 
     async def obey() -> None:
-        while line := await commands.readline():
-            server.begin(json.loads(line)["begin_ns"])
-        ending.set()
+        try:
+            while line := await commands.readline():
+                server.begin(json.loads(line)["begin_ns"])
+        finally:
+            ending.set()
 
     obeying = asyncio.create_task(obey())
     await ending.wait()
-    obeying.cancel()
     await server.stop()
+    if obeying.done():
+        obeying.result()  # a command that could not be obeyed is an error
+    obeying.cancel()
     return 0
+
+
+def _report(what: str, error: Exception) -> None:
+    """Tell the parent why there is no backend; the traceback goes to standard error."""
+    print(json.dumps({"error": f"{what}: {type(error).__name__}: {error}"}), flush=True)
 
 
 def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
-    config: ProcessConfig = pickle.loads(_read(int.from_bytes(_read(8), "big")))
+    data = _read(int.from_bytes(_read(8), "big"))
+    try:
+        config: ProcessConfig = pickle.loads(data)
+    except Exception as e:
+        _report("the simulated backend cannot read its configuration", e)
+        raise
     try:
         import uvloop
     except ImportError:

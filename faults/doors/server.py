@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
 from brownout.faults.doors.backend import Backend, Exchange
-from brownout.faults.doors.http import Connection
-from brownout.faults.doors.player import Timeline, play
+from brownout.faults.doors.http import Connection, complain
+from brownout.faults.doors.player import Gone, Played, Timeline, play
 from brownout.faults.values.ask import WireRequest
 from brownout.faults.values.clock import Clock, RealClock, since
 from brownout.faults.values.errors import SetupError
-from brownout.faults.values.fault import Accept
+from brownout.faults.values.fault import Accept, Failure
+from brownout.faults.values.reply import Action, Data, Head
 from brownout.faults.values.sink import Sink
 
 __all__ = ["Server"]
@@ -77,8 +78,14 @@ class Server:
         def at(ns: int) -> float:
             return since(self.origin_ns, ns)
 
+        try:
+            known = exchange.record(backend.spec)
+        except Exception as e:  # noqa: BLE001 - the call is not lost with what cannot be told of it
+            complain(f"the record of call {exchange.number}", e)
+            timeline.end = "broken"
+            known = backend.unread().record(backend.spec) | {"call": exchange.number}
         record: dict[str, object] = {
-            **exchange.record(backend.spec),
+            **known,
             "arrived": at(arrived_ns),
             "ended": at(self.clock.now_ns()),
             "queued": round(timeline.queued_ns / 1e9, 6),
@@ -103,7 +110,17 @@ class _Port:
         self._numbers = count(1)
 
     def accept(self) -> Accept:
-        return self.backend.connect(self.server.plan_time(self.clock.now_ns()), next(self._numbers))
+        now = self.clock.now_ns()
+        verdict, exchange = self.backend.connect(self.server.plan_time(now), next(self._numbers))
+        if exchange is not None:
+            timeline = Timeline(now)
+            timeline.played.append(Played("reset", now, now, 0))
+            timeline.end = "reset"
+            self.server.record(self.backend, exchange, now, timeline)
+        return verdict
+
+    def refusal(self, status: int) -> Sequence[Action]:
+        return self.backend.failure(Failure(status), int(time.time()))
 
     def opened(self, connection: Connection) -> None:
         self.connections.add(connection)
@@ -112,9 +129,35 @@ class _Port:
         self.connections.discard(connection)
 
     async def serve(self, request: WireRequest, arrived_ns: int, wire: Connection) -> None:
-        exchange = self.backend.receive(request, self.server.plan_time(arrived_ns), int(time.time()))
+        exchange: Exchange | None = None
         timeline = Timeline(arrived_ns)
         try:
+            exchange = self.backend.receive(request, self.server.plan_time(arrived_ns), int(time.time()))
             await play(exchange.watched(), wire, self.clock, self.backend.slots, timeline, exchange.say)
+        except Exception as e:  # noqa: BLE001 - a dialect, fault or model that fails must neither hang the app nor go unseen
+            exchange = exchange or self.backend.unread()
+            complain(f"call {exchange.number}", e)
+            await self._break(wire, timeline)
         finally:
-            self.server.record(self.backend, exchange, arrived_ns, timeline)
+            if exchange is not None:
+                self.server.record(self.backend, exchange, arrived_ns, timeline)
+
+    async def _break(self, wire: Connection, timeline: Timeline) -> None:
+        """End a reply that cannot be made: with the provider's error where nothing was sent yet, else with a reset."""
+        timeline.end = "broken"
+        if any(p.kind == "head" for p in timeline.played):
+            wire.reset()
+            return
+        try:
+            for action in self.backend.failure(Failure(500), int(time.time())):
+                if isinstance(action, Head):
+                    timeline.status = action.status
+                    await wire.head(action)
+                elif isinstance(action, Data):
+                    await wire.data(action.body)
+            await wire.end()
+        except Gone:
+            pass
+        except Exception as e:  # noqa: BLE001 - the last resort is a reset
+            complain("its error reply", e)
+            wire.reset()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from brownout.faults.values.distribution import Duration, Fixed, Lognormal
-from brownout.faults.values.units import Between
+from brownout.faults.values.units import Between, Number
 
 __all__ = ["AnswerRule", "BackendSpec", "Capacity", "Price", "Speed"]
 
@@ -52,7 +53,7 @@ class AnswerRule:
     def __post_init__(self) -> None:
         try:
             re.compile(self.prompt)
-        except re.error as e:
+        except (re.error, OverflowError, RecursionError) as e:
             raise ValueError(f"prompt is not a regular expression: {e}") from None
         if self.text.count("{watermark}") > 1:
             raise ValueError("{watermark} may stand once in an answer")
@@ -62,9 +63,14 @@ class AnswerRule:
 class Price:
     """US dollars for a million tokens."""
 
-    input: float
-    output: float
+    input: Number
+    output: Number
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    def __post_init__(self) -> None:
+        for name in ("input", "output"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is a price in US dollars from 0, not {getattr(self, name):g}")
 
 
 @dataclass(frozen=True)

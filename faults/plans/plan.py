@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
@@ -65,13 +65,13 @@ class Rule:
     window: Window = ALWAYS
     selectors: tuple[Selector, ...] = ()
 
-    def hits(self, backend: str, ask: Ask, at: float, draw: Draw) -> bool:
-        """Whether the rule hits a call that arrived `at` seconds after the plan began."""
-        return (
-            self.window.holds(at)
-            and self.scope.covers(backend, ask)
-            and all(s.picks(replace(draw, rule=self.id)) for s in self.selectors)
-        )
+    def concerns(self, backend: str, ask: Ask, at: float) -> bool:
+        """Whether the rule is in force for a call that arrived `at` seconds after the plan began."""
+        return self.window.holds(at) and self.scope.covers(backend, ask)
+
+    def hits(self, draw: Draw) -> bool:
+        """Whether the rule hits a call that it concerns."""
+        return all(s.picks(draw) for s in self.selectors)
 
     def hits_connection(self, backend: str, at: float) -> bool:
         """Whether the rule concerns a bare connection: only rules without selectors and scopes of the call do."""
@@ -89,9 +89,15 @@ class FaultPlan:
 
     rules: tuple[Rule, ...] = field(default=())
 
-    def hitting(self, backend: str, ask: Ask, at: float, draw: Draw) -> Iterator[Rule]:
-        """The rules that hit a call, in order."""
-        return (r for r in self.rules if r.hits(backend, ask, at, draw))
+    def hitting(
+        self, backend: str, ask: Ask, at: float, draw: Draw, attempt: Callable[[Rule], int] | None = None
+    ) -> Iterator[Rule]:
+        """The rules that hit a call, in order. `attempt` counts the call among those of its key that a rule concerned."""
+        for rule in self.rules:
+            if rule.concerns(backend, ask, at):
+                counted = attempt(rule) if attempt and rule.selectors else draw.attempt
+                if rule.hits(replace(draw, rule=rule.id, attempt=counted)):
+                    yield rule
 
     def within(self, window: Window) -> FaultPlan:
         """This plan confined to `window`; a rule's own window counts from the start of it."""

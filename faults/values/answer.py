@@ -23,7 +23,8 @@ class Issued:
     """One watermarked text that a call said, as the journal keeps it: enough to make it again from the run's key.
 
     `kind` is the name of a watermark kind (``prose``, ``nonsense``, ``error``). `before` is literal text in front.
-    `literal` is the whole text of a scripted answer that holds no watermark; `sentences` is then 0.
+    `literal` is the whole text of a scripted answer that holds no watermark; `sentences` is then 0. `length` is how many
+    characters of it the model meant to say, 0 for all: a token limit or a stop sequence shortens an answer.
     """
 
     id: int
@@ -31,6 +32,7 @@ class Issued:
     sentences: int
     before: str = ""
     literal: str = ""
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,6 @@ class Ask:
         """Hash of the messages alone: equal for every attempt of one call, whatever the model or the headers."""
         h = hashlib.blake2b(digest_size=8)
         for m in self.messages:
-            h.update(f"{len(m.role)}:{m.role}{len(m.text)}:".encode())
+            h.update(f"{len(m.role)}:{m.role}{len(m.text)}:".encode("utf-8", "surrogatepass"))
             h.update(m.text.encode("utf-8", "surrogatepass"))
         return h.hexdigest()

@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BrownoutError", "ConfigError", "Problem", "SetupError"]
+__all__ = ["BrownoutError", "ConfigError", "Problem", "SetupError", "shown"]
+
+
+def shown(value: object) -> str:
+    """A value as messages quote it: cut to 40 characters, so that a wrong file given is not printed line by line."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= 40 else f"{value[:39]!r}…"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 class BrownoutError(Exception):

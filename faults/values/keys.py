@@ -18,7 +18,8 @@ class CallKey:
     """Which call this is, whatever order calls arrive in.
 
     `request` is the key of the user request behind the call (from the watermark in its body, a header …), '' when
-    unknown; `messages` is the hash of the messages. Attempts of one call share the key.
+    unknown; `messages` is the hash of the messages. `site` tells the different calls of one request apart: 0 for the first
+    messages that it sent to this model, 1 for the next different ones. Attempts of one call share the key.
     """
 
     request: str
@@ -26,6 +27,7 @@ class CallKey:
     endpoint: str
     model: str
     messages: str
+    site: int = 0
 
     @property
     def by_hash_only(self) -> bool:
@@ -33,7 +35,9 @@ class CallKey:
         return not self.request
 
     def parts(self) -> tuple[str, ...]:
-        return (self.request, self.backend, self.endpoint, self.model, self.messages)
+        """What keyed draws are made of. The messages only where the request is not known: they hold words of the run."""
+        which = f"site {self.site}" if self.request else self.messages
+        return (self.request, self.backend, self.endpoint, self.model, which)
 
 
 class Attempts:

@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Generic, TypeVar
 
-from brownout.faults.values.errors import ConfigError, Problem
+from brownout.faults.values.errors import ConfigError, Problem, shown
 
 __all__ = ["Registry", "did_you_mean"]
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 def did_you_mean(name: str, known: list[str]) -> str:
     """A hint naming the closest known names, or all of them when none is close and they are few."""
-    close = difflib.get_close_matches(name.lower().replace("-", "_").replace(" ", "_"), known, n=2, cutoff=0.6)
+    close = difflib.get_close_matches(name[:100].lower().replace("-", "_").replace(" ", "_"), known, n=2, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(close) + "?"
     return "known: " + ", ".join(known) if len(known) <= 20 else ""
@@ -61,7 +61,9 @@ class Registry(Generic[T]):
         try:
             return self._things[name]
         except KeyError:
-            raise ConfigError(Problem(f"unknown {self.sort} {name!r}", hint=did_you_mean(name, self.names()))) from None
+            raise ConfigError(
+                Problem(f"unknown {self.sort} {shown(name)}", hint=did_you_mean(name, self.names()))
+            ) from None
 
     def names(self) -> list[str]:
         """All names, sorted."""

@@ -6,38 +6,68 @@ import math
 import re
 from typing import Annotated, Any
 
-__all__ = ["Between", "Seconds", "Share", "parse_seconds", "parse_share", "retry_after", "show_seconds"]
+from brownout.faults.values.errors import shown
+
+__all__ = [
+    "Between",
+    "Number",
+    "Seconds",
+    "Share",
+    "parse_number",
+    "parse_seconds",
+    "parse_share",
+    "retry_after",
+    "show_seconds",
+]
 
 _UNITS = {"": 1.0, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_LONGEST = 366 * 24 * 3600.0
 _DURATION = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*")
 
 
 def parse_seconds(value: object) -> float:
     """A duration in seconds, from a number (seconds) or a text such as ``1.5s``, ``250ms``, ``2m`` or ``1h``.
 
-    Raises ValueError for anything else; negative, infinite and NaN durations included.
+    Raises ValueError for anything else; negative, infinite and NaN durations included, and those longer than a year.
     """
     if isinstance(value, bool):
         raise ValueError("a duration is a number of seconds or a text such as 250ms, not true or false")
     if isinstance(value, int | float):
-        if not math.isfinite(value) or value < 0:
-            raise ValueError(f"a duration cannot be {value}")
-        return float(value)
-    if isinstance(value, str) and (m := _DURATION.fullmatch(value.lower())) and m[2] in _UNITS:
-        return float(m[1]) * _UNITS[m[2]]
-    raise ValueError(f"{value!r} is not a duration; write 250ms, 1.5s, 2m or a number of seconds")
+        if not 0 <= value < math.inf:
+            raise ValueError(f"a duration cannot be {shown(value)}")
+        seconds = float(min(value, 2 * _LONGEST))  # an integer may be larger than any float
+    elif isinstance(value, str) and (m := _DURATION.fullmatch(value.lower())) and m[2] in _UNITS:
+        seconds = float(m[1]) * _UNITS[m[2]]
+    else:
+        raise ValueError(f"{shown(value)} is not a duration; write 250ms, 1.5s, 2m or a number of seconds")
+    if seconds > _LONGEST:
+        raise ValueError(f"{shown(value)} is longer than a year, the longest duration")
+    return seconds
 
 
 def parse_share(value: object) -> float:
     """A share between 0 and 1, from a number or a percentage such as ``95%``. Raises ValueError otherwise."""
     share = math.nan
     if isinstance(value, int | float) and not isinstance(value, bool):
-        share = float(value)
+        share = float(value) if 0 <= value <= 1 else math.nan  # an integer may be larger than any float
     elif isinstance(value, str) and (m := re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(%?)\s*", value)):
         share = float(m[1]) / (100 if m[2] else 1)
     if not 0 <= share <= 1:
-        raise ValueError(f"{value!r} is not a share; write 95% or a number from 0 to 1")
+        raise ValueError(f"{shown(value)} is not a share; write 95% or a number from 0 to 1")
     return share
+
+
+def parse_number(value: object) -> float:
+    """A finite number, written as one or as a text: YAML 1.1 takes 1e3 for a text. Raises ValueError otherwise."""
+    number = math.nan
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{shown(value)} is not a number")
+    return number
 
 
 def show_seconds(seconds: float) -> str:
@@ -71,6 +101,10 @@ Seconds = Annotated[float, _Parsed(parse_seconds, {"type": ["number", "string"],
 
 Share = Annotated[float, _Parsed(parse_share, {"type": ["number", "string"], "examples": ["95%", 0.95]})]
 """A field that holds a share from 0 to 1 and may be written as a percentage."""
+
+
+Number = Annotated[float, _Parsed(parse_number, {"type": "number"})]
+"""A field that holds a finite number; true and false are none."""
 
 
 class Between:

@@ -16,6 +16,7 @@ from brownout.faults.values.errors import SetupError
 from brownout.harness.app.answer import AnswerReader, judge_reply
 from brownout.harness.app.request import request_for
 from brownout.harness.config.app import AppConfig, fill
+from brownout.harness.escape.environment import app_environment
 from brownout.harness.supervisor.child import DEVNULL, Child, tail
 
 __all__ = ["AppRun", "free_port"]
@@ -38,17 +39,21 @@ class AppRun:
     config: AppConfig
 
     @classmethod
-    def start(cls, folder: Path, config: AppConfig, origins: Mapping[str, str], root: Path) -> AppRun:
+    def start(
+        cls, folder: Path, config: AppConfig, origins: Mapping[str, str], root: Path, proxy: str | None
+    ) -> AppRun:
         """Start the app on a free port, pointed at the backends. `root` is the folder of brownout.yaml.
 
-        Raises SetupError when its command cannot be run.
+        `proxy` is the URL of the proxy that all its other calls go through (None: they go where they like). Raises SetupError when the app's command
+        cannot be run.
         """
         port, app = free_port(), config.app
         values = config.values(origins, port)
-        words = shlex.split(app.start) if isinstance(app.start, str) else list(app.start)
-        # The app inherits the environment without proxies: what it is told to call is on this machine.
-        env = {k: v for k, v in os.environ.items() if k.lower() not in ("http_proxy", "https_proxy", "all_proxy")}
-        env |= {k: fill(v, values) for k, v in app.env.items()}
+        try:
+            words = shlex.split(app.start) if isinstance(app.start, str) else list(app.start)
+        except ValueError as e:
+            raise SetupError(f"the app's command cannot be split into words: {e}") from None
+        env = app_environment(os.environ, {k: fill(v, values) for k, v in app.env.items()}, proxy)
         log = folder / "app.log"
         cwd = root / app.cwd
         if not cwd.is_dir():
@@ -78,7 +83,7 @@ class AppRun:
                     last = f"GET {ready.path} answered {status}"
                 except httpx.ConnectError:
                     last = f"nothing listens on {self.base_url}: does the app use {{port}}?"
-                except httpx.HTTPError as e:
+                except (httpx.HTTPError, httpx.InvalidURL, ValueError) as e:
                     last = f"GET {ready.path}: {type(e).__name__}"
                 time.sleep(0.05)
         raise SetupError(f"the app was not ready within {ready.within:g} s: {last}", output=tail(self.log))
@@ -91,18 +96,23 @@ class AppRun:
         route = self.config.routes[name]
         made = request_for(route, prompt, "warm-up")
         reader = AnswerReader(route.answer)
+        headers = {"accept": reader.accept} | made["headers"]
         body = bytearray()
         try:
             with (
                 httpx.Client(trust_env=False, timeout=self.config.launch.patience * 3) as client,
                 client.stream(
-                    made["method"], self.base_url + made["path"], headers=made["headers"], content=made["body"]
+                    made["method"],
+                    self.base_url + made["path"],
+                    # As bytes, because httpx takes a text for ASCII.
+                    headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
+                    content=made["body"],
                 ) as reply,
             ):
                 for piece in reply.iter_bytes():
                     body += piece
                     reader.feed(piece)
-        except httpx.HTTPError as e:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as e:
             self.check()
             raise SetupError(
                 f"warm-up: {route.method} {route.path} failed: {type(e).__name__}: {e}", output=tail(self.log)

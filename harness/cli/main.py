@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 import sys
+import traceback
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +28,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-INTERRUPTED = 130
+FAILED, INTERRUPTED, CLOSED_PIPE = 70, 130, 141
+"""Exit codes beside verdicts and errors of input: an error of our own, an interrupt, and an output that nobody reads."""
+MOST_PROBLEMS = 30
 
 
 class Things(StrEnum):
@@ -64,14 +69,15 @@ def run(
     """Rehearse a launch: run experiments against an app, and say whether it is ready."""
     from brownout.harness.cli.console import Console
     from brownout.harness.config.apps import target as find
-    from brownout.harness.config.catalogue import select
+    from brownout.harness.config.catalogue import check_waivers, select
     from brownout.harness.engine import Engine
     from brownout.harness.events import RunFinished
     from brownout.harness.planning import fit, plan
     from brownout.harness.report import reports
 
     found = find(target)
-    chosen = select(experiments or [], suite, found.config.launch)
+    chosen = select(experiments or [], suite, found.config.launch, found.config.backends)
+    check_waivers(found.config.waivers, chosen, found.root)
     kept, dropped = fit(plan(chosen, found.config.launch), max_minutes or float("inf"))
     if dry_run:
         from brownout.harness.cli.planned import show
@@ -84,12 +90,13 @@ def run(
         )
     left_out = tuple(f"{p.experiment.title}: it did not fit into --max-minutes {max_minutes:g}" for p in dropped)
     folder = out or Path("brownout-runs") / datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"the run folder {folder} is not empty: a journal is never overwritten")
+    _make_folder(folder)
     formats = [report for _, report in reports]
-    code = 70
+    code = FAILED
     experiments_kept = tuple(p.experiment for p in kept)
-    engine = Engine(found.given, found.config, found.root, experiments_kept, seed, folder.resolve(), strict, left_out)
+    engine = Engine(
+        found.given, found.config, found.root, experiments_kept, seed, folder.resolve(), strict, left_out=left_out
+    )
     with Console(quiet=quiet, reports=[r.filename for r in formats]) as console:
         for event in engine.run():
             if isinstance(event, RunFinished):
@@ -128,16 +135,19 @@ def report(
     from brownout.harness.verdict.result import from_json
 
     chosen = reports.get(format)
-    path = folder / "result.json" if folder.is_dir() else folder
-    if not path.is_file():
+    path = folder / "result.json" if os.path.isdir(folder) else folder
+    if not os.path.isfile(path):
         raise ConfigError(f"there is no result in {folder}: a run that was interrupted has none")
     try:
         result = from_json(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as e:
+    except (ValueError, OSError, RecursionError) as e:
         raise ConfigError(f"{path}: {e}") from None
     text = chosen.render(result)
     if out:
-        out.write_text(text, encoding="utf-8")
+        try:
+            out.write_text(text, encoding="utf-8")
+        except (OSError, ValueError) as e:
+            raise ConfigError(f"--out {out} cannot be written: {_why(e)}") from None
     else:
         sys.stdout.write(text)
 
@@ -173,12 +183,19 @@ def list_things(what: Annotated[Things, typer.Argument(help="What to list.")]) -
 def main() -> NoReturn:
     """The entry point: errors of the tool become one clear message and their exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A character that an output cannot show must not end anything.
+            stream.reconfigure(errors="backslashreplace")
     errors = Terminal(stderr=True, soft_wrap=True, highlight=False)
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except ConfigError as e:
-        for problem in e.problems:
+        for problem in e.problems[:MOST_PROBLEMS]:
             errors.print(f"[red]error:[/] {escape(str(problem))}")
+        if len(e.problems) > MOST_PROBLEMS:
+            errors.print(f"and {len(e.problems) - MOST_PROBLEMS:,} more")
         raise SystemExit(e.exit_code) from None
     except SetupError as e:
         errors.print(f"[red]error:[/] {escape(str(e))}")
@@ -191,15 +208,53 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         errors.print("interrupted")
         raise SystemExit(INTERRUPTED) from None
-    except Exception as e:
-        _usage(e, errors)
-        raise
+    except (BrokenPipeError, SystemExit) as e:
+        # Rich and Click end the process with 1, which is the exit code of NO-GO, when nobody reads their output.
+        if isinstance(e, SystemExit) and e.code != 1:
+            raise
+        _close_output()
+        raise SystemExit(CLOSED_PIPE) from None
+    except Exception as e:  # noqa: BLE001 - Python would exit with 1, which is the exit code of NO-GO
+        _usage(e)
+        if os.environ.get("BROWNOUT_TRACEBACK") == "1":
+            traceback.print_exc()
+        said = " ".join(str(e).split())[:300]
+        errors.print(f"[red]brownout failed:[/] {escape(f'{type(e).__name__}: {said}')}")
+        errors.print(
+            "This is a defect of brownout, not of the app: please report it (BROWNOUT_TRACEBACK=1 shows where)."
+        )
+        raise SystemExit(FAILED) from None
     if code == INTERRUPTED:
         errors.print("interrupted")
     raise SystemExit(code or 0)
 
 
-def _usage(error: Exception, errors: Terminal) -> None:
+def _make_folder(folder: Path) -> None:
+    """Make the folder of a run. Raises ConfigError when nothing can be written there, or something has been."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        used = any(folder.iterdir())
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"the run folder {folder} cannot be made: {_why(e)}") from None
+    if used:
+        raise ConfigError(f"the run folder {folder} is not empty: a journal is never overwritten")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"nothing can be written into the run folder {folder}")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, FileExistsError):
+        return "it is a file"
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _close_output() -> None:
+    """Let what is still buffered for the closed output go nowhere: Python would try to write it as it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+
+
+def _usage(error: Exception) -> None:
     """Exit with 2 when the command line itself was wrong."""
     show = getattr(error, "show", None)
     if callable(show) and hasattr(error, "exit_code"):

@@ -17,6 +17,7 @@ from brownout.faults.doors.process import ProcessConfig, build
 from brownout.faults.model.spec import BackendSpec
 from brownout.faults.plans.load import load_plan
 from brownout.faults.plans.plan import FaultPlan
+from brownout.faults.values.errors import ConfigError
 from brownout.faults.values.fault import dialects
 from brownout.faults.values.sink import JsonLines
 from brownout.faults.values.units import show_seconds
@@ -27,17 +28,23 @@ __all__ = ["serve"]
 def serve(plan: Path | None, port: int, host: str, dialect: str, seed: int, journal: Path | None) -> int:
     """Serve until interrupted; returns the exit code. The plan begins at once. Raises ConfigError and SetupError."""
     dialects.get(dialect)
+    if not host.strip():
+        raise ConfigError("--host is empty, which would mean every interface; give an address such as 127.0.0.1")
     config = ProcessConfig(
         seed=seed,
         key=f"serve/{seed}",
         origin_ns=time.monotonic_ns(),
         journal=journal or Path(os.devnull),
         backends={"primary": BackendSpec(dialect)},
-        plan=load_plan(plan) if plan else FaultPlan(),
+        plan=load_plan(plan, ["primary"]) if plan else FaultPlan(),
         ports={"primary": port},
         host=host,
     )
-    sink = JsonLines(config.journal)
+    try:
+        sink = JsonLines(config.journal)
+    except (OSError, ValueError) as e:
+        why = e.strerror if isinstance(e, OSError) else e
+        raise ConfigError(f"the journal {config.journal} cannot be written: {why}") from None
     try:
         import uvloop
     except ImportError:
@@ -49,7 +56,10 @@ async def _serve(config: ProcessConfig, sink: JsonLines) -> int:
     terminal = Console(highlight=False, soft_wrap=True)
     server = build(config, sink)
     server.on_call = lambda call: terminal.print(_line(call))
-    origin = (await server.listen(config.host, config.ports))["primary"]
+    try:
+        origin = (await server.listen(config.host, config.ports))["primary"]
+    except ValueError as e:  # a name that can be no host's, such as one of 300 letters
+        raise ConfigError(f"--host {config.host[:40]!r} is not an address: {e}") from None
     server.begin(time.monotonic_ns())
     backend = server.backends["primary"]
     terminal.print(f"simulated {backend.spec.dialect} backend at {backend.dialect.base_url(origin)}", markup=False)

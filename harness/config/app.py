@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from brownout.faults.model.spec import BackendSpec
 from brownout.faults.plans.document import Document
-from brownout.faults.values.errors import ConfigError
+from brownout.faults.values.errors import ConfigError, Problem, shown
 from brownout.faults.values.fault import dialects
 from brownout.faults.values.registry import did_you_mean
-from brownout.faults.values.units import Seconds
+from brownout.faults.values.units import Between, Number, Seconds, show_seconds
+from brownout.harness.config.answer import AnswerSpec, SseSpec
+from brownout.harness.config.rule import ReplyRule, schema_mistakes
+from brownout.harness.escape.hosts import HostPattern
 
 __all__ = [
     "AnswerSpec",
@@ -31,17 +36,42 @@ __all__ = [
 
 _FORBID: dict[str, Any] = {"extra": "forbid"}
 _PLACEHOLDER = re.compile(r"\{([^{}\s]+)\}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 section 5.6.2
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")  # field-content, RFC 9110 section 5.5
+MOST_RPS, LONGEST_WAIT = 100_000, 3600.0
+"""The highest rate, and the longest that anything waits for the app: beyond both lies a mistake in writing."""
 
 
-def check_path(path: str) -> str:
-    """`path` if it is a JSONPath (RFC 9535). Raises ValueError otherwise."""
-    import jsonpath_rfc9535 as jsonpath
+def _check_path(path: str) -> None:
+    if not path.startswith("/"):
+        raise ValueError(f"path starts with a slash, not {shown(path)}")
+    if not path.isprintable():
+        raise ValueError("path holds a control character")
 
-    try:
-        jsonpath.compile(path)
-    except jsonpath.JSONPathError as e:
-        raise ValueError(f"{path!r} is not a JSONPath such as $.answer: {e}") from None
-    return path
+
+class _Command:
+    """Pydantic metadata: a command is a text that can be split into words, or a list of texts."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(_command)
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> Any:
+        return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+
+
+def _command(given: object) -> list[str] | str:
+    if isinstance(given, str):
+        try:
+            words = shlex.split(given)
+        except ValueError as e:
+            raise ValueError(f"cannot be split into words as a shell would: {str(e).lower()}") from None
+        if words:
+            return given
+    elif isinstance(given, list) and given and all(isinstance(word, str) for word in given) and given[0]:
+        return given
+    raise ValueError(f"a command is a text or a list of texts, not {shown(given)}")
 
 
 @dataclass(frozen=True)
@@ -52,81 +82,31 @@ class Ready:
     within: Seconds = 30.0
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
 
+    def __post_init__(self) -> None:
+        _check_path(self.path)
+        if self.within > LONGEST_WAIT:
+            raise ValueError(f"within is at most {show_seconds(LONGEST_WAIT)}")
+
 
 @dataclass(frozen=True)
 class AppSpec:
-    """How to start the app. A text is split into words as a shell would, but no shell runs it."""
+    """How to start the app. A text is split into words as a shell would, but no shell runs it.
 
-    start: list[str] | str
+    `allow` are the hosts, beyond the simulated backends, that it may call while it is tested.
+    """
+
+    start: Annotated[list[str] | str, _Command()]
     name: str = "app"
     cwd: str = "."
     env: dict[str, str] = field(default_factory=dict)
     ready: Ready = field(default_factory=Ready)
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
-
-
-@dataclass(frozen=True)
-class SseSpec:
-    """An answer as server-sent events: where the text is in a data event, and which events say the end and an error.
-
-    `text` is a JSONPath into the data of unnamed (``message``) events; ``$`` alone takes the data as text. `done` and
-    `error` are event names, or a literal ``data`` text such as ``[DONE]``; without `done` the end of the body is the end.
-    """
-
-    text: str
-    done: str = ""
-    error: str = ""
+    allow: list[HostPattern] = field(default_factory=list)
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
 
     def __post_init__(self) -> None:
-        check_path(self.text)
-
-
-@dataclass(frozen=True)
-class AnswerSpec:
-    """Where the answer is in the reply: `json` (a JSONPath into the body) or `sse`."""
-
-    json: str | None = None
-    sse: SseSpec | None = None
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
-
-    def __post_init__(self) -> None:
-        if (self.json is None) == (self.sse is None):
-            raise ValueError("write either json: or sse: to say where the answer is")
-        if self.json is not None:
-            check_path(self.json)
-
-
-@dataclass(frozen=True)
-class ReplyRule:
-    """A condition on a reply; what is given must all hold.
-
-    `status` is a number or a class (``2xx``). `event` names a server-sent event whose data is looked at instead of the body
-    or answer. `path` picks a value by JSONPath, and `matches` (regex, searched) or `equals` says what it must be; a path alone
-    must exist. Without a path, `matches` is searched in the answer's text.
-    """
-
-    status: int | str | None = None
-    header: dict[str, str] = field(default_factory=dict)
-    event: str | None = None
-    path: str | None = None
-    matches: str | None = None
-    equals: str | int | float | bool | None = None
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
-
-    def __post_init__(self) -> None:
-        if isinstance(self.status, str) and not re.fullmatch(r"[1-5](xx|\d\d)", self.status):
-            raise ValueError(f"status is a number such as 200 or a class such as 2xx, not {self.status!r}")
-        if self.path is not None:
-            check_path(self.path)
-        try:
-            re.compile(self.matches or "")
-            for pattern in self.header.values():
-                re.compile(pattern)
-        except re.error as e:
-            raise ValueError(f"not a regular expression: {e}") from None
-        if not self.header and all(getattr(self, n) is None for n in ("status", "event", "path", "matches", "equals")):
-            raise ValueError("an empty rule would match every reply; give status, header, event, path or matches")
+        for name in self.env:
+            if not name or "=" in name:
+                raise ValueError(f"env: {shown(name)} cannot be the name of a variable")
 
 
 @dataclass(frozen=True)
@@ -143,16 +123,24 @@ class RouteSpec:
     body: Any = None
     good: list[ReplyRule] = field(default_factory=list)
     degraded: list[ReplyRule] = field(default_factory=list)
-    weight: float = 1.0
+    weight: Number = 1.0
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
 
     def __post_init__(self) -> None:
-        if not self.path.startswith("/"):
-            raise ValueError(f"path starts with a slash, not {self.path!r}")
+        _check_path(self.path)
         if not 0 < self.weight < 1e9:
             raise ValueError(f"weight is a number above 0, not {self.weight:g}")
         if "{prompt}" not in f"{self.body}{self.path}{self.headers}":
             raise ValueError("{prompt} must stand somewhere in body, path or headers: it is the user's question")
+        for name, value in self.headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"headers: {shown(name)} cannot be the name of a header")
+            if not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(f"headers: {shown(name)} holds a character that no header can (Latin-1, on one line)")
+        try:
+            json.dumps(self.body, allow_nan=False)
+        except (TypeError, ValueError) as e:  # a date, for example, which YAML knows and JSON does not
+            raise ValueError(f"body holds what JSON does not have ({e}); write it in quotes") from None
 
 
 @dataclass(frozen=True)
@@ -162,9 +150,9 @@ class Launch:
     `patience` is how long a user waits without seeing anything new before leaving. `budget_per_day` is in US dollars.
     """
 
-    peak_rps: float = 10.0
-    requests_per_day: int = 10_000
-    budget_per_day: float = 50.0
+    peak_rps: Number = 10.0
+    requests_per_day: Annotated[int, Between(1, 10**12)] = 10_000
+    budget_per_day: Number = 50.0
     ttft_p95: Seconds = 2.0
     total_p95: Seconds = 10.0
     patience: Seconds = 8.0
@@ -174,6 +162,10 @@ class Launch:
         for name in ("peak_rps", "requests_per_day", "budget_per_day", "ttft_p95", "total_p95", "patience"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0")
+        if self.peak_rps > MOST_RPS:
+            raise ValueError(f"peak_rps is in requests a second, at most {MOST_RPS:,}, not {self.peak_rps:g}")
+        if self.patience > LONGEST_WAIT:
+            raise ValueError(f"patience is at most {show_seconds(LONGEST_WAIT)}")
 
 
 @dataclass(frozen=True)
@@ -213,7 +205,7 @@ class AppConfig:
             raise ConfigError(*problems)
         return made
 
-    def _problems(self, document: Document) -> Any:
+    def _problems(self, document: Document) -> Iterator[Problem]:
         if not self.routes:
             yield document.problem(
                 ("routes",), "an app without a route cannot be asked", "name one: routes: {chat: {path: /chat, ...}}"
@@ -221,7 +213,10 @@ class AppConfig:
         for name, backend in self.backends.items():
             if backend.dialect not in dialects:
                 hint = did_you_mean(backend.dialect, dialects.names())
-                yield document.problem(("backends", name, "dialect"), f"unknown dialect {backend.dialect!r}", hint)
+                yield document.problem(("backends", name, "dialect"), f"unknown dialect {shown(backend.dialect)}", hint)
+        if not self.backends:
+            yield document.problem(("backends",), "an app without a backend has nothing to fail", "primary: {}")
+        yield from self._schema_problems(document)
         known = self.values({}, 0)
         places: list[tuple[tuple[str | int, ...], str]] = [(("app", "env", k), v) for k, v in self.app.env.items()]
         words = [self.app.start] if isinstance(self.app.start, str) else self.app.start
@@ -229,9 +224,19 @@ class AppConfig:
         for at, text in places:
             for name in _PLACEHOLDER.findall(text):
                 if name not in known and (name.split(".")[0] in ("backend", "port", "python") or at[1] == "env"):
-                    yield document.problem(at, f"unknown placeholder {{{name}}}", did_you_mean(name, sorted(known)))
+                    yield document.problem(
+                        at, f"unknown placeholder {{{name[:60]}}}", did_you_mean(name, sorted(known))
+                    )
         if not any("{port}" in w for w in [*words, *self.app.env.values()]):
             yield document.problem(("app", "start"), "the app is not told its port", "put {port} into start or env")
+
+    def _schema_problems(self, document: Document) -> Iterator[Problem]:
+        for name, route in self.routes.items():
+            for kind in ("good", "degraded"):
+                for i, rule in enumerate(getattr(route, kind)):
+                    if rule.schema is not None:
+                        for place, message in schema_mistakes(rule.schema):
+                            yield document.problem(("routes", name, kind, i, "schema", *place), message)
 
     def values(self, origins: Mapping[str, str], port: int) -> dict[str, str]:
         """What placeholders in `start` and `env` stand for, given each backend's origin and the app's port."""

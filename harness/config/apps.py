@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from brownout.faults.values.errors import ConfigError, Problem
+from brownout.faults.values.errors import ConfigError, Problem, shown
 from brownout.faults.values.registry import Registry, did_you_mean
 from brownout.harness.config.app import AppConfig
 
@@ -49,9 +49,12 @@ def target(given: str | None) -> Target:
         variant = variant or app.default
         return Target(f"{name}:{variant}", app.config(variant), Path.cwd())
     path = Path(given)
-    if path.is_dir():
-        path = path / "brownout.yaml"
-    if not path.exists() and path.suffix not in (".yaml", ".yml"):
+    try:
+        path = path / "brownout.yaml" if path.is_dir() else path
+        there = path.exists()
+    except OSError as e:
+        raise ConfigError(Problem(f"no app {shown(given)}: {e.strerror}")) from None
+    if not there and path.suffix not in (".yaml", ".yml"):
         hint = did_you_mean(name, apps.names()) or "give a brownout.yaml"
-        raise ConfigError(Problem(f"no app {given!r}", hint=f"{hint}; or give the path of a brownout.yaml"))
+        raise ConfigError(Problem(f"no app {shown(given)}", hint=f"{hint}; or give the path of a brownout.yaml"))
     return Target(given, AppConfig.read(path), path.resolve().parent)

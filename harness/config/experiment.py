@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from brownout.faults.plans.document import Document, Location
 from brownout.faults.plans.load import parse_rules
 from brownout.faults.plans.plan import FaultPlan
-from brownout.faults.values.errors import ConfigError, Problem
+from brownout.faults.values.errors import ConfigError, Problem, shown
 from brownout.faults.values.registry import did_you_mean
-from brownout.faults.values.units import Seconds, Share, parse_seconds, parse_share
+from brownout.faults.values.units import Number, Seconds, Share, parse_number, parse_seconds, parse_share
 from brownout.harness.check import Check, Expectation, checks
 from brownout.harness.config.app import Launch
 from brownout.harness.verdict.finding import Severity
 from brownout.harness.verdict.judge import Limit
 
-__all__ = ["PHASES", "Experiment", "Phase", "read_experiment"]
+__all__ = ["LONGEST", "PHASES", "Experiment", "Phase", "read_experiment"]
 
 PHASES = ("baseline", "fault", "recovery")
 """Every experiment has these, in this order."""
+LONGEST = 24 * 3600.0
+"""Seconds that an experiment takes at most: what is longer was not meant."""
 
 _FORBID: dict[str, Any] = {"extra": "forbid"}
 _EXPECTATION = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*(?:(<=|>=|<|>)\s*(\S.*?)\s*)?")
@@ -58,7 +62,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class _Load:
-    peak: float = 1.0
+    peak: Number = 1.0
     repeat: Share = 0.35
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
 
@@ -72,6 +76,10 @@ class _Phase:
     at_least: Seconds = 0.0
     faults: list[Any] = field(default_factory=list)
     __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+
+    def __post_init__(self) -> None:
+        if self.at_least > LONGEST:
+            raise ValueError(f"at_least is at most {LONGEST / 3600:g}h, not {self.at_least / 3600:,.0f}h")
 
 
 @dataclass(frozen=True)
@@ -109,11 +117,16 @@ class _File:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.experiment):
-            raise ValueError(f"the name of an experiment is made of a-z, 0-9 and _, not {self.experiment!r}")
+            raise ValueError(f"the name of an experiment is made of a-z, 0-9 and _, not {shown(self.experiment)}")
+        if len(self.experiment) > 64:
+            raise ValueError(f"the name of an experiment has at most 64 characters, not {len(self.experiment)}")
 
 
-def read_experiment(path: Path, launch: Launch) -> Experiment:
-    """Read an experiment file; limits may refer to `launch`. Raises ConfigError with every mistake in it."""
+def read_experiment(path: Path, launch: Launch, backends: Collection[str] | None = None) -> Experiment:
+    """Read an experiment file; limits may refer to `launch`, and scopes to `backends` (None: any name will do).
+
+    Raises ConfigError with every mistake in it.
+    """
     document = Document.read(path)
     read = document.validate(_File)
     problems: list[Problem] = []
@@ -121,7 +134,7 @@ def read_experiment(path: Path, launch: Launch) -> Experiment:
     for name in PHASES:
         phase: _Phase = getattr(read.phases, name)
         try:
-            plan = parse_rules(document, phase.faults, ("phases", name, "faults"))
+            plan = parse_rules(document, phase.faults, ("phases", name, "faults"), backends)
         except ConfigError as e:
             problems += e.problems
             continue
@@ -139,6 +152,10 @@ def read_experiment(path: Path, launch: Launch) -> Experiment:
                 problems += e.problems
     if not expectations and not problems:
         problems.append(document.problem(("expect",), "an experiment that expects nothing proves nothing"))
+    if not problems and not any(p.plan.rules for p in phases) and any(e.phase != "baseline" for e in expectations):
+        problems.append(
+            document.problem(("phases",), "no phase has a fault, so nothing after the baseline can be shown")
+        )
     if problems:
         raise ConfigError(*problems)
     title = read.title or read.experiment.replace("_", " ").capitalize()
@@ -153,19 +170,21 @@ def _expectation(document: Document, item: object, at: Location, phase: str, lau
     match = _EXPECTATION.fullmatch(given.that)
     if match is None:
         hint = "write a check and its limit, e.g. ttft_p95 < 2s"
-        raise ConfigError(document.problem(at, f"{given.that!r} is not an expectation", hint))
+        raise ConfigError(document.problem(at, f"{shown(given.that)} is not an expectation", hint))
     word, op, written = match.groups()
     name, percentile = word, None
-    if word not in checks and (p := re.fullmatch(r"(\w+)_p(\d{2,3})", word)):
-        # p999 is the 99.9th percentile.
-        name, percentile = p[1], float(f"0.{p[2]}")
+    if word not in checks and (p := re.fullmatch(r"(\w+)_p([0-9]+)", word)):
+        name, percentile = p[1], _percentile(p[2])
+        if name in checks and checks.get(name).percentile and percentile is None:
+            hint = f"two digits from 01 to 99, as in {name}_p95, or three from 99, as in {name}_p999 for 99.9 %"
+            raise ConfigError(document.problem(at, f"{shown(word)} names no percentile", hint))
     if name not in checks:
         known = [n + "_p95" if c.percentile else n for n, c in checks]
-        raise ConfigError(document.problem(at, f"unknown check {word!r}", did_you_mean(word, known)))
+        raise ConfigError(document.problem(at, f"unknown check {shown(word)}", did_you_mean(word, known)))
     check = checks.get(name)
     if check.percentile != (percentile is not None):
         hint = f"write {name}_p95" if check.percentile else f"write {name}"
-        raise ConfigError(document.problem(at, f"{word!r} is not how this check is asked for", hint))
+        raise ConfigError(document.problem(at, f"{shown(word)} is not how this check is asked for", hint))
     if phase not in check.phases:
         raise ConfigError(
             document.problem(
@@ -175,6 +194,13 @@ def _expectation(document: Document, item: object, at: Location, phase: str, lau
     limit = _limit(document, at, check, op, written, launch)
     severity = Severity(given.severity) if given.severity else check.severity
     return Expectation(given.that.strip(), check, phase, limit, percentile, severity)
+
+
+def _percentile(digits: str) -> float | None:
+    """The share that the digits after ``_p`` stand for: 95 is 0.95, and 999 is 0.999. None where they stand for none."""
+    if re.fullmatch("[0-9]{2}|99[0-9]", digits) is None or digits == "00":
+        return None
+    return float(f"0.{digits}")
 
 
 def _limit(
@@ -198,22 +224,48 @@ def _limit(
             )
         )
     try:
-        return Limit(op, _value(check.unit, str(written), launch))  # type: ignore[arg-type]
+        value = _value(check.unit, str(written), launch)
+        if not _meetable(op, value, check):
+            raise ValueError(f"nothing can be {op} {written[:40] if written else value}")
+        return Limit(op, value)  # type: ignore[arg-type]
     except ValueError as e:
-        raise ConfigError(document.problem(at, f"the limit of {check.name}: {e}")) from None
+        hint = f"e.g. {check.name}{'_p95' if check.percentile else ''} {check.example}"
+        raise ConfigError(document.problem(at, f"the limit of {check.name}: {e}", hint)) from None
+
+
+def _meetable(op: str, value: float, check: Check) -> bool:
+    """Whether any measurement can be within a limit: none is below 0, and no share is above 1."""
+    most = 1.0 if check.unit == "ratio" else math.inf
+    return {"<": value > 0, "<=": value >= 0, ">": value < most, ">=": value <= most}[op]
+
+
+_LAUNCH_UNITS = {
+    "peak_rps": "requests a second",
+    "requests_per_day": "requests a day",
+    "budget_per_day": "usd",
+    "ttft_p95": "s",
+    "total_p95": "s",
+    "patience": "s",
+}
+_UNIT_NAMES = {"s": "a duration", "ratio": "a share", "usd": "US dollars", "calls": "a number of calls"}
 
 
 def _value(unit: str, written: str, launch: Launch) -> float:
     if written.startswith("launch."):
         name = written.removeprefix("launch.")
-        if name not in Launch.__dataclass_fields__:
-            raise ValueError(f"launch has no {name!r}; it has {', '.join(Launch.__dataclass_fields__)}")
+        known = [f.name for f in fields(Launch)]
+        if name not in known:
+            raise ValueError(f"launch has no {shown(name)}; it has {', '.join(known)}")
+        its = _LAUNCH_UNITS[name]
+        if its != unit:
+            given = _UNIT_NAMES.get(its, f"in {its}")
+            raise ValueError(f"launch.{name} is {given}, and this takes {_UNIT_NAMES.get(unit, 'a number')}")
         return float(getattr(launch, name))
     if unit == "s":
         return parse_seconds(written)
     if unit == "ratio":
         return parse_share(written)
     try:
-        return float(written.removesuffix("x").removesuffix("USD").strip())
+        return parse_number(written.removesuffix("x").removesuffix("USD").strip())
     except ValueError:
-        raise ValueError(f"{written!r} is not a number") from None
+        raise ValueError(f"{shown(written)} is not a number") from None

@@ -34,6 +34,7 @@ __all__ = ["Exchange", "Target", "Terms", "retry_after"]
 BLOCK = 64 * 1024
 DRAIN_NS = 1 * NS
 """How long the body may go on after the answer's end was announced before the user closes the connection."""
+_BLANK = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -174,8 +175,7 @@ class Exchange:
     def _request(self) -> bytes:
         """The request's bytes. Raises ValueError when a header cannot be written."""
         made = request_for(self._route, self.arrival.text, self.arrival.user)
-        accept = "text/event-stream" if self._route.answer.sse is not None else "application/json"
-        headers = {"host": self._terms.target.host, "accept": accept, "user-agent": "brownout"}
+        headers = {"host": self._terms.target.host, "accept": self._reader.accept, "user-agent": "brownout"}
         headers |= {name.lower(): value for name, value in made["headers"].items()}
         # One request a connection; and no coding of the body, whose pieces must be seen as they come.
         headers |= {"connection": "close", "accept-encoding": "identity"}
@@ -230,8 +230,9 @@ class Exchange:
 
     def on_body(self, data: bytes) -> None:
         self._bytes += len(data)
-        for _ in self._reader.feed(data):
-            self._seen()
+        for piece in self._reader.feed(data):
+            if piece.strip(_BLANK):  # a user who sees white space sees nothing
+                self._seen()
         if self._reader.over and self._ended is None:
             self._ended = self._now
 

@@ -66,8 +66,8 @@ class LoadRun:
     `stop` it: requests that are under way are recorded as unfinished.
     """
 
-    def __init__(self, child: Child, log: Path) -> None:
-        self.child = child
+    def __init__(self, child: Child, log: Path, file: Path) -> None:
+        self.child, self._file = child, file
         self._log = log
 
     @classmethod
@@ -91,7 +91,7 @@ class LoadRun:
             stderr=log,
             grace=GRACE,
         )
-        return cls(child, log)
+        return cls(child, log, file)
 
     def wait_ready(self, timeout: float = 30.0) -> None:
         """Wait until the child has all it needs to send. Raises SetupError when it dies or is not ready in time."""
@@ -106,6 +106,8 @@ class LoadRun:
                 if not data:  # it closed its output: it is ending
                     raise self._died(self._exit())
                 said += data
+        # It has been read, and may hold the headers that users send.
+        self._file.unlink(missing_ok=True)
 
     def begin(self, start_ns: int) -> None:
         """Let the load begin at a monotonic time in nanoseconds. Raises SetupError when the child has ended."""
@@ -128,6 +130,7 @@ class LoadRun:
     def stop(self) -> None:
         """Stop the load; requests under way are recorded as unfinished. Does no harm when it has ended."""
         self.child.stop()
+        self._file.unlink(missing_ok=True)
         for stream in (self.child.stdin, self.child.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):  # what was buffered for a child that has ended

@@ -298,7 +298,7 @@ def _why_not(program: str, code: int, env: Mapping[str, str] | None, cwd: Path |
         search = (os.environ if env is None else env).get("PATH", os.defpath)
         names = {entry.name for folder in search.split(os.pathsep) for entry in _entries(folder)}
         meant = "".join(f"; did you mean {near}?" for near in difflib.get_close_matches(program, names, n=1))
-        return f"it is not on the PATH ({search}){meant or '; is the environment of the app active?'}"
+        return f"it is not on the PATH{meant or '; is the environment of the app active?'}"
     if code == errno.EACCES:
         return "no permission to execute it (chmod +x?)"
     if code == errno.ENOEXEC:

@@ -9,7 +9,7 @@ import importlib.util
 from dataclasses import fields, replace
 from pathlib import Path
 
-from brownout.faults.values.errors import ConfigError, Problem, SetupError
+from brownout.faults.values.errors import ConfigError, Problem, SetupError, shown
 from brownout.faults.values.registry import did_you_mean
 from brownout.harness.config.app import AppConfig
 from brownout.harness.config.apps import apps
@@ -28,12 +28,13 @@ class DemoApp:
         base, *without = variant.split("-")
         if base not in self.variants:
             raise ConfigError(
-                Problem(f"the demo app has no variant {base!r}", hint=did_you_mean(base, list(self.variants)))
+                Problem(f"the demo app has no variant {shown(base)}", hint=did_you_mean(base, list(self.variants)))
             )
         known = [f.name for f in fields(Protections)]
         for name in without:
             if name not in known:
-                raise ConfigError(Problem(f"the demo app has no protection {name!r}", hint=did_you_mean(name, known)))
+                hint = did_you_mean(name, known)
+                raise ConfigError(Problem(f"the demo app has no protection {shown(name)}", hint=hint))
         missing = [p for p in ("openai", "starlette", "uvicorn") if importlib.util.find_spec(p) is None]
         if missing:
             raise SetupError(f"the demo app needs {', '.join(missing)}: pip install 'brownout[demo]'")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from brownout.harness.check import Check, View
+from brownout.harness.check import UNPROVEN, Check, View
 from brownout.harness.trace import Trace
 from brownout.harness.verdict.judge import Limit
-from brownout.harness.verdict.measurement import Measurement, Ratio
+from brownout.harness.verdict.measurement import Measurement, Ratio, Unknown
 from brownout.harness.verdict.statistics import ratio_interval
 
 __all__ = ["OutcomeShare"]
@@ -26,6 +25,8 @@ class OutcomeShare(Check):
 
     def measure(self, view: View, percentile: float | None) -> Measurement:
         traces = view.settled
+        if view.blind:
+            return Unknown(UNPROVEN.format(n=view.unproven, of=len(traces)))
         misses = tuple(t.sample.request for t in traces if not self.counts(t))
         return Ratio(len(traces) - len(misses), len(traces), misses)
 
@@ -34,8 +35,3 @@ class OutcomeShare(Check):
         if limit is None or limit.value >= 1:
             return 200
         return next((n for n in range(20, 5000, 5) if ratio_interval(n - 2, n).low >= limit.value), 5000)
-
-
-def finite(value: float) -> bool:
-    """Whether an answer came at all."""
-    return not math.isinf(value)

@@ -8,7 +8,10 @@ from brownout.harness.verdict.measurement import Mean, Measurement, Unknown
 
 
 class Amplification(Check):
-    """(calls / requests) in the phase, over the same in the baseline: 1 means that no failure makes more traffic."""
+    """(calls / requests) in the phase, over the same in the baseline: 1 means that no failure makes more traffic.
+
+    Calls of no known request count evenly for all.
+    """
 
     name = "amplification"
     title = "Calls that the app makes of one request, against normal"
@@ -22,13 +25,17 @@ class Amplification(Check):
     source = "Site Reliability Engineering, chapter 21; AWS Builders' Library: timeouts, retries and backoff"
 
     def measure(self, view: View, percentile: float | None) -> Measurement:
-        baseline = view.baseline.settled
-        normal = sum(len(t.calls) for t in baseline) / len(baseline) if baseline else 0.0
+        baseline = view.baseline
+        of_nobody = len(baseline.untied) / max(1, len(baseline.traces))
+        normal = of_nobody + sum(len(t.calls) for t in baseline.settled) / max(1, len(baseline.settled))
         if not normal:
             return Unknown("no call was made in the baseline to compare with")
         traces = view.traces
+        shared = len(view.untied) / max(1, len(traces))
         most = sorted(traces, key=lambda t: -len(t.calls))[:10]
-        return Mean(tuple(len(t.calls) / normal for t in traces), tuple(t.sample.request for t in most), self.unit)
+        return Mean(
+            tuple((len(t.calls) + shared) / normal for t in traces), tuple(t.sample.request for t in most), self.unit
+        )
 
     def needs(self, limit: Limit | None, percentile: float | None) -> int:
         return 80

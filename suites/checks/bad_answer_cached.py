@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from brownout.harness.check import Check, View, checks
 from brownout.harness.trace import Outcome, Trace
 from brownout.harness.verdict.judge import Limit
@@ -14,8 +16,8 @@ SETTLE = 1.0
 class BadAnswerCached(Check):
     """After the app has reached its model again, a question that got a bad answer during the fault gets a good one.
 
-    A violation is a request of the recovery that made no call and got no whole answer of the model, though its question had
-    been given a bad answer during the fault: that one came from a cache. Every such question asked again is an opportunity.
+    A violation is a request of the recovery that got, without the model's help, the same bad answer that its question had been
+    given during the fault: it came from a cache. Every such question asked again is an opportunity.
     """
 
     name = "bad_answer_cached"
@@ -31,16 +33,30 @@ class BadAnswerCached(Check):
         back = next((t for t in view.traces if t.calls and t.outcome is Outcome.ANSWERED), None)
         if back is None or back.sample.ended is None:
             return Unknown("the app never reached its model again after the fault")
-        bad = {t.sample.prompt for t in view.evidence.of("fault") if t.outcome is not Outcome.ANSWERED}
-        again = [t for t in view.traces if t.sample.prompt in bad and t.sample.intended > back.sample.ended + SETTLE]
-        found = [t for t in again if not t.calls and t.outcome is not Outcome.ANSWERED]
+        bad: dict[int, set[str]] = defaultdict(set)
+        for t in view.evidence.of("fault"):
+            if t.outcome not in (Outcome.ANSWERED, Outcome.UNPROVEN):
+                bad[t.sample.prompt].add(t.sample.text.strip())
+        # A worker or a breaker may be back later than another: until then new questions get stopgaps, too.
+        asked = {t.sample.prompt for phase in ("baseline", "fault") for t in view.evidence.of(phase)}
+        late = [t.sample.intended for t in view.traces if t.sample.prompt not in asked and _stopgap(t)]
+        open_at = max([back.sample.ended, *late]) + SETTLE
+        again = [t for t in view.traces if t.sample.prompt in bad and t.sample.intended > open_at]
+        found = [t for t in again if _stopgap(t) and t.sample.text.strip() in bad[t.sample.prompt]]
         return Invariant(len(again), tuple(Violation(t.sample.request, None, _tell(t)) for t in found))
 
     def needs(self, limit: Limit | None, percentile: float | None) -> int:
-        return 120
+        """Enough that, with half of the questions asked before, well over twenty come back that got a bad answer."""
+        return 290
 
     def lasts(self, limit: Limit | None) -> float:
         return 8.0
+
+
+def _stopgap(trace: Trace) -> bool:
+    """Whether a request got something else than the model's answer, and no call of its own gave it a text."""
+    spoke = any(c.status == 200 and c.end == "complete" for c in trace.calls)
+    return trace.outcome is not Outcome.ANSWERED and not spoke
 
 
 def _tell(trace: Trace) -> str:

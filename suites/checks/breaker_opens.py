@@ -30,8 +30,10 @@ class BreakerOpens(Check):
         late = [t for t in view.traces if t.sample.intended >= view.span.start + GRACE]
         if not late:
             return Unknown(f"the fault phase is shorter than {GRACE:g} s")
+        since = view.span.start + GRACE
+        shared = sum(c.arrived >= since for c in view.untied) / len(late)
         callers = [t for t in late if t.calls][:10]
-        return Mean(tuple(float(len(t.calls)) for t in late), tuple(t.sample.request for t in callers), self.unit)
+        return Mean(tuple(len(t.calls) + shared for t in late), tuple(t.sample.request for t in callers), self.unit)
 
     def needs(self, limit: Limit | None, percentile: float | None) -> int:
         return 60

@@ -21,11 +21,13 @@ class CostPerDay(Check):
     source = "What I Learned Shipping LLMs to Production: $12k for one day"
 
     def measure(self, view: View, percentile: float | None) -> Measurement:
-        unpriced = sorted({c.model for t in view.traces for c in t.calls if c.cost_usd is None})
+        calls = [*(c for t in view.traces for c in t.calls), *view.untied]
+        unpriced = sorted({c.model for c in calls if c.cost_usd is None})
         if unpriced:
             return Unknown(f"no price is known for {', '.join(unpriced)}: add prices: to the backend")
         day = view.evidence.launch.requests_per_day
-        costs = [(sum(c.cost_usd or 0.0 for c in t.calls) * day, t.sample.request) for t in view.traces]
+        shared = sum(c.cost_usd or 0.0 for c in view.untied) / max(1, len(view.traces))
+        costs = [((shared + sum(c.cost_usd or 0.0 for c in t.calls)) * day, t.sample.request) for t in view.traces]
         worst = tuple(r for _, r in sorted(costs, reverse=True)[:10])
         return Mean(tuple(c for c, _ in costs), worst, self.unit)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from brownout.harness.check import Check, View, checks
+from brownout.harness.check import UNPROVEN, Check, View, checks
 from brownout.harness.trace import Outcome
 from brownout.harness.verdict.judge import Limit
 from brownout.harness.verdict.measurement import Measurement, Unknown, Value
@@ -36,6 +36,8 @@ class RecoveryTime(Check):
         if not before:
             return Unknown("there is no baseline to return to")
         good = sum(t.outcome is Outcome.ANSWERED for t in before) / len(before)
+        if view.blind or view.baseline.blind:
+            return Unknown(UNPROVEN.format(n=view.unproven, of=len(after)))
         if len(after) < WINDOW:
             return Unknown(f"only {len(after)} requests after the fault, {WINDOW} needed")
         answered = [t.outcome is Outcome.ANSWERED for t in after]

@@ -36,7 +36,9 @@ class RetryAfterObeyed(Check):
         told, violations = 0, []
         unsure = {number for t in view.evidence.traces for number in t.unsure}
         for request, calls in _attempts(view):
-            for call, following in zip(calls, [*calls[1:], None], strict=True):
+            for call in calls:
+                # What was under way when the refusal came is no coming back: two calls made at once, a hedge.
+                following = next((c for c in calls if c.arrived > call.ended), None)
                 if call.number in unsure or (following and following.number in unsure):
                     continue
                 wait = call.retry_after or 0.0
@@ -60,7 +62,7 @@ def _attempts(view: View) -> Iterator[tuple[int | None, list[Call]]]:
     for trace in view.evidence.traces:
         for call in trace.calls:
             tied.add(call.number)
-            groups[trace.sample.request, *call.key].append(call)
+            groups[trace.sample.request, *call.key, call.messages].append(call)
     for call in view.evidence.calls:
         if call.number not in tied:
             groups[None, *call.key].append(call)

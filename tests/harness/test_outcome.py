@@ -45,11 +45,20 @@ def call(number: int, *texts: Issued, prompt: int = 1, arrived: float = 1.1, **m
     return Call(**{**given, **more})
 
 
-OTHERS = (call(90, OTHER, prompt=7), call(91, SAME, prompt=1, arrived=0.1))
+SHORT = Issued(5_000_007, "prose", 4, "Good news.", length=150)
+MORE = Issued(5_000_009, "prose", 3)
+NOBODYS = Issued(5_000_008, "prose", 4)
+OTHERS = (
+    call(90, OTHER, prompt=7),
+    call(91, SAME, prompt=1, arrived=0.1),
+    call(92, NOBODYS, request=""),
+    call(93, SCRIPTED, prompt=1, arrived=0.1),
+)
 
 
 def classify(s: Sample, *calls: Call) -> Trace:
-    reader = Reader(CODEC, [*calls, *OTHERS], {1, 7})
+    # Prompts 7 and 8 ask one question in the same words.
+    reader = Reader(CODEC, [*OTHERS, *calls], {1, 7, 8}, same=lambda a, b: a == b or {a, b} == {7, 8}, ruled={"ruled"})
     return reader.classify(Trace(s, calls))
 
 
@@ -60,16 +69,28 @@ CASES: list[tuple[str, Sample, tuple[Call, ...], Outcome, Source]] = [
     ("foreign", sample(said(OTHER)), (), Outcome.WRONG, Source.FOREIGN),
     ("stale", sample(Codec("another run").make(Text(5, 6))), (), Outcome.WRONG, Source.STALE),
     ("cut, presented as whole", sample(said(OWN)[:150]), (call(1, OWN),), Outcome.TRUNCATED, Source.FRESH),
-    ("cut by the token limit", sample(said(OWN)[:150]), (call(1, OWN, finish="length"),), Outcome.ANSWERED, Source.FRESH),
+    ("cut by the token limit", sample(said(SHORT)[:150]), (call(1, SHORT, finish="length"),), Outcome.ANSWERED, Source.FRESH),
+    ("cut before the token limit", sample(said(SHORT)[:80]), (call(1, SHORT),), Outcome.TRUNCATED, Source.FRESH),
     ("broken off", sample(said(OWN)[:150], end="truncated"), (call(1, OWN),), Outcome.TRUNCATED, Source.FRESH),
     ("doubled", sample(said(OWN) + "\n" + said(OWN)), (call(1, OWN),), Outcome.WRONG, Source.FRESH),
     ("spliced", sample(said(OWN)[:150] + " " + said(SAME)), (call(1, OWN),), Outcome.WRONG, Source.MIXED),
+    ("two answers, one after the other", sample(f"1. {said(OWN)}\n2. {said(MORE)}"), (call(1, OWN), call(2, MORE)), Outcome.ANSWERED, Source.FRESH),
+    ("headings and citations", sample(f"<h1>Hi</h1> {said(OWN)} [1]"), (call(1, OWN),), Outcome.ANSWERED, Source.FRESH),
     ("nonsense", sample(said(NONSENSE)), (call(1, NONSENSE),), Outcome.WRONG, Source.FRESH),
     ("error text", sample(f"Sorry: {said(ERROR)}"), (call(1, ERROR, status=503),), Outcome.WRONG, Source.FRESH),
     ("echo", sample(CODEC.make(Text(1, 2, Kind.PROMPT))), (), Outcome.WRONG, Source.ECHO),
     ("empty", sample(""), (), Outcome.WRONG, Source.NONE),
     ("fallback, declared", sample("Please call us.", degraded="mode"), (), Outcome.DEGRADED, Source.FALLBACK),
-    ("fallback, recognised", sample("Please call us."), (call(1, status=503),), Outcome.DEGRADED, Source.FALLBACK),
+    ("stopgap, undeclared", sample("Please call us."), (call(1, status=503),), Outcome.UNPROVEN, Source.FALLBACK),
+    ("stopgap after a stall", sample("Please call us.", degraded="mode"), (call(1, OWN, end="client_left"),), Outcome.DEGRADED, Source.FALLBACK),
+    ("error text in a 200", sample("Oops, internal server error."), (call(1, status=503),), Outcome.ERROR, Source.FALLBACK),
+    ("null", sample("null"), (), Outcome.ERROR, Source.FALLBACK),
+    ("declared but empty", sample(" ", degraded="mode"), (), Outcome.WRONG, Source.NONE),
+    ("declared but the question", sample(CODEC.make(Text(1, 2, Kind.PROMPT)), degraded="mode"), (), Outcome.WRONG, Source.ECHO),
+    ("same question, other words of ours", sample(said(OTHER), prompt=8), (), Outcome.ANSWERED, Source.CACHED),
+    ("a call of nobody", sample(said(NOBODYS)), (), Outcome.UNPROVEN, Source.UNKNOWN),
+    ("scripted, from a cache", sample("Our shop opens at nine.", request=2), (), Outcome.ANSWERED, Source.CACHED),
+    ("verdict by the route's rules", sample("No", route="ruled"), (call(1, OWN),), Outcome.ANSWERED, Source.FALLBACK),
     ("scripted", sample("Our shop opens at nine."), (call(1, SCRIPTED),), Outcome.ANSWERED, Source.FRESH),
     ("another text than the model's", sample("42"), (call(1, OWN),), Outcome.UNPROVEN, Source.FALLBACK),
     ("left", sample("", end="left"), (), Outcome.ABANDONED, Source.NONE),
@@ -136,8 +157,11 @@ class TestJoin:
         traces = join([sample()], [call(1, prompt=5), call(2, prompt=1, arrived=0.2)], SPANS)
         assert [t.calls for t in traces] == [()]
 
-    def test_what_overlaps_a_change_of_phase_is_transitional(self) -> None:
-        spans = {"baseline": PhaseSpan("baseline", 0, 1.5), "recovery": PhaseSpan("recovery", 1.5, 3)}
-        late, early = sample(request=1, ended=1.6), sample(request=2, ended=1.4)
-        last = sample(request=3, phase="recovery", intended=2.9, ended=9.0)
-        assert [t.transitional for t in join([late, early, last], [], spans)] == [True, False, False]
+    def test_the_border_of_the_baseline_is_left_out_whatever_came_of_it(self) -> None:
+        """To leave out only what overlapped the change would leave out the slow ones, and pass an app that hangs."""
+        spans = {"baseline": PhaseSpan("baseline", 0, 10), "recovery": PhaseSpan("recovery", 10, 30)}
+        hung = sample(request=1, intended=5.0, ended=13.0, end="left")
+        slow, quick = sample(request=2, intended=8.5, ended=13.0), sample(request=3, intended=8.6, ended=8.9)
+        last = sample(request=4, phase="recovery", intended=29.9, ended=35.0)
+        found = [t.transitional for t in join([hung, slow, quick, last], [], spans, border=2.0)]
+        assert found == [False, True, True, False]

@@ -68,7 +68,7 @@ def test_the_keeper_exits_as_the_command_did(env: dict[str, str], script: str, s
 @pytest.mark.parametrize(
     ("argv", "reason"),
     [
-        (["slepe", "1"], r"'slepe': it is not on the PATH \(.*\); did you mean sleep\?"),
+        (["slepe", "1"], r"'slepe': it is not on the PATH; did you mean sleep\?$"),
         (["brwnt-no-such"], r"is the environment of the app active\?"),
         (["sleep 300"], "as separate items of a list"),
         (["./app"], r"there is no file /.*/app$"),

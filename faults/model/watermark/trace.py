@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import NamedTuple
 
 from brownout.faults.model.watermark.align import (
@@ -16,12 +17,16 @@ from brownout.faults.model.watermark.align import (
     Hit,
     beginning,
     complete,
+    first_sentence,
     measure,
     next_beginning,
-    opening,
+    opened,
+    openings,
+    place_of_words,
+    stutters,
     whole,
 )
-from brownout.faults.model.watermark.code import DATA
+from brownout.faults.model.watermark.code import DATA, LENGTH
 from brownout.faults.model.watermark.normal import letters, normalise
 from brownout.faults.model.watermark.text import Codec, Kind, Message, Text
 from brownout.faults.model.watermark.words import Group, Word, code_words, groups, solve
@@ -29,7 +34,8 @@ from brownout.faults.model.watermark.words import Group, Word, code_words, group
 __all__ = ["Arrival", "Hit", "Integrity", "Reading", "integrity", "normalise", "prompts", "read"]
 
 _TAIL = 2  # characters that may be missing at the end: the last letter and its full stop
-_AGAIN = 10  # characters; a shorter overlap is no repetition
+_AGAIN = 14  # characters; a shorter overlap may be a single word (12 letters at most) that an app says again
+_SHARE = 3  # one sentence in so many may have lost a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +43,14 @@ class Reading:
     """What a received text holds: pieces of issued texts in order of appearance, and what is not ours.
 
     `unknown` counts valid sentences that the ledger does not know: a cache filled by an earlier run. `other` counts
-    letters and digits outside all pieces. Offsets of hits are in ``normalise(received)``.
+    letters and digits outside all pieces. `stuttered` are ids of texts with a piece of 5 … 48 characters twice in a
+    row. Offsets of hits are in ``normalise(received)``.
     """
 
     hits: tuple[Hit, ...] = ()
     unknown: int = 0
     other: int = 0
+    stuttered: tuple[int, ...] = ()
 
     def ids(self) -> tuple[int, ...]:
         """Ids of the texts found, in order of first appearance."""
@@ -67,14 +75,19 @@ class Integrity(StrEnum):
     """Whether and how a text arrived. Where several apply, the later in this list is said."""
 
     WHOLE = "whole"
+    """All its sentences are there. Apps leave greetings out and mask names, so two things may be missing all the same,
+    and then less than 1 is delivered: what stands before the first sentence, and single code words (left out, replaced
+    or damaged), one a sentence, no two in a row, in a third of the sentences or in one."""
     CUT = "cut"
-    """Only its end is missing."""
+    """Only its end is missing, or what WHOLE allows besides."""
     GAP = "gap"
-    """Its head, something in its middle or single words are missing."""
+    """Words of its sentences are missing at the head or in the middle, more than WHOLE allows."""
+    SEVERAL = "several"
+    """Several texts, each of them whole, one after the other."""
     SPLICED = "spliced"
-    """Pieces of several texts."""
+    """Pieces of several texts, otherwise."""
     DOUBLED = "doubled"
-    """A part of it arrived twice."""
+    """A part of it arrived twice: 14 characters or more, or five or more directly one after the other."""
     NONSENSE = "nonsense"
     ERROR = "error"
     """The text of an injected error body."""
@@ -113,9 +126,13 @@ def read(codec: Codec, received: str, ledger: Mapping[int, Text], hints: Iterabl
         hits.sort(key=_place)
         hits += _fragments(codec, normal, hits, fragment, ledger, own)
     hits.sort(key=_place)
+    hits += _openings(codec, normal, hits, ledger)
+    hits.sort(key=_place)
     hits += _begun(codec, normal, hits, ledger, own)
     hits.sort(key=_place)
-    return Reading(tuple(hits), sum(s.foreign for s in solved), _other(normal, hits))
+    pieces = _by_text(hits)
+    stuttered = tuple(id for id, found in pieces.items() if stutters(codec, ledger[id], found, normal))
+    return Reading(tuple(hits), sum(s.foreign for s in solved), _other(normal, hits), stuttered)
 
 
 def prompts(codec: Codec, received: str, known: Callable[[int], bool] | Container[int]) -> tuple[int, ...]:
@@ -137,22 +154,87 @@ def integrity(codec: Codec, reading: Reading, ledger: Mapping[int, Text]) -> Arr
     hits = [h for h in reading.hits if h.kind != Kind.PROMPT]
     if not hits:
         return Arrival(Integrity.NONE, 0.0)
-    length = len(codec.make(ledger[hits[0].id]))
-    missing = reading.missing(hits[0].id, length)
+    pieces = _by_text(hits)
+    states = [_state(codec, ledger[id], reading, found) for id, found in pieces.items()]
     kinds = {h.kind for h in hits}
     if Kind.ERROR in kinds:
         how = Integrity.ERROR
     elif Kind.NONSENSE in kinds:
         how = Integrity.NONSENSE
-    elif _repeats(hits):
+    elif _repeats(hits) or not pieces.keys().isdisjoint(reading.stuttered):
         how = Integrity.DOUBLED
-    elif reading.unknown or len({h.id for h in hits}) > 1:
+    elif reading.unknown:
         how = Integrity.SPLICED
-    elif any(h.hole for h in hits) or any(hi < length for _, hi in missing):
-        how = Integrity.GAP
+    elif len(pieces) > 1:
+        each_whole = all(state.integrity is Integrity.WHOLE for state in states)
+        how = Integrity.SEVERAL if each_whole and _in_turn(hits) else Integrity.SPLICED
     else:
-        how = Integrity.CUT if missing else Integrity.WHOLE
-    return Arrival(how, 1.0 - sum(hi - lo for lo, hi in missing) / length)
+        how = states[0].integrity
+    return Arrival(how, states[0].delivered)
+
+
+def _state(codec: Codec, text: Text, reading: Reading, hits: Sequence[Hit]) -> Arrival:
+    """How one text arrived, by `hits`, which are those of the text: WHOLE, CUT or GAP."""
+    length, begin = len(codec.make(text)), first_sentence(codec, text)
+    missing = reading.missing(text.id, length)
+    lost: dict[int, int] = {}  # code words, numbered through the text, and their lengths
+    for h in (h for h in hits if h.lost):
+        places = place_of_words(codec, text, h.position)
+        for slot in h.lost:
+            a, b = places[slot]
+            if not any(o.lo <= a and b <= o.hi and slot not in o.lost for o in hits if o.position == h.position):
+                lost[h.position * LENGTH + slot] = b - a
+    delivered = max(0.0, 1.0 - (sum(hi - lo for lo, hi in missing) + sum(lost.values())) / length)
+    for lo, hi in missing:
+        if hi < length and hi > begin + SEAM:
+            if lo == 0 or lo < begin - SEAM:
+                return Arrival(Integrity.GAP, delivered)  # the head, with words of the first sentence
+            lost |= _words_within(codec, text, lo, hi)
+    sentences = [word // LENGTH for word in lost]
+    in_a_row = any(word + 1 in lost for word in lost)
+    if in_a_row or len(set(sentences)) < len(sentences) or len(sentences) > max(1, text.sentences // _SHARE):
+        return Arrival(Integrity.GAP, delivered)
+    return Arrival(Integrity.CUT if missing and missing[-1][1] == length else Integrity.WHOLE, delivered)
+
+
+def _words_within(codec: Codec, text: Text, lo: int, hi: int) -> dict[int, int]:
+    """The code words of which something stands in text[lo:hi], numbered through the text, and their lengths."""
+    found: dict[int, int] = {}
+    at = first_sentence(codec, text)
+    for position in range(text.sentences):
+        if at > hi:
+            break
+        size = len(codec.sentence(text.kind, text.id, position))
+        if at + size > lo:
+            for slot, (a, b) in enumerate(place_of_words(codec, text, position)):
+                if a < hi and b > lo:
+                    found[position * LENGTH + slot] = b - a
+        at += size + 1
+    return found
+
+
+def _in_turn(hits: Sequence[Hit]) -> bool:
+    """Whether each text has ended where the next one begins."""
+    order = [h.id for h in sorted(hits, key=_place)]
+    return sum(one != two for one, two in pairwise(order)) == len(set(order)) - 1
+
+
+def _by_text(hits: Iterable[Hit]) -> dict[int, list[Hit]]:
+    """The hits of each text, in order of first appearance."""
+    pieces: dict[int, list[Hit]] = {}
+    for h in hits:
+        pieces.setdefault(h.id, []).append(h)
+    return pieces
+
+
+def _openings(codec: Codec, received: str, hits: Sequence[Hit], ledger: Mapping[int, Text]) -> list[Hit]:
+    """What stands before the first sentences of the texts found, where other text parts the two."""
+    found: list[Hit] = []
+    for id, pieces in _by_text(hits).items():
+        if ledger[id].before and all(h.lo > 0 for h in pieces):
+            after = max((h.b for h in hits if h.b <= pieces[0].a), default=0)
+            found += opened(codec, ledger[id], received, after, pieces[0].a)
+    return found
 
 
 def _repeats(hits: Iterable[Hit]) -> bool:
@@ -218,19 +300,11 @@ def _begun(
     begun = [
         hit
         for text in own
-        for a in {0, *_offsets(received, opening(codec, text))}
+        for a in {0, *openings(codec, text, received)}
         if not any(h.a <= a < h.b for h in hits)
         for hit in beginning(codec, text, received[: min((h.a for h in hits if h.a > a), default=None)], a)
     ]
     return (max(begun, key=lambda h: h.hi),) if begun else ()
-
-
-def _offsets(received: str, part: str) -> Iterator[int]:
-    """Where `part` stands."""
-    at = received.find(part)
-    while at >= 0:
-        yield at
-        at = received.find(part, at + 1)
 
 
 def _place(hit: Hit) -> int:

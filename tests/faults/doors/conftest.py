@@ -84,7 +84,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     running: list[Served] = []
 
     def start(
-        plan: str = "[]", *, seed: int = 1, spec: BackendSpec | None = None, begin: bool = True, **more: Any
+        plan: str | FaultPlan = "[]", *, seed: int = 1, spec: BackendSpec | None = None, begin: bool = True, **more: Any
     ) -> Served:
         journal = tmp_path / f"calls-{len(running)}.jsonl"
         config = ProcessConfig(
@@ -93,7 +93,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             origin_ns=time.monotonic_ns(),
             journal=journal,
             backends={"primary": spec or BackendSpec(speed=FAST)},
-            plan=plan_of(plan),
+            plan=plan_of(plan) if isinstance(plan, str) else plan,
             **more,
         )
         process = subprocess.Popen(

@@ -1,6 +1,9 @@
 """Plan files: what can be written, and what is said of mistakes."""
 
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -75,12 +78,38 @@ def test_a_plan_confined_to_a_window_counts_its_own_windows_from_there() -> None
         ("- {hang: {}, stall: {}}", "this rule names 2 faults: hang, stall"),
         ("- 7", "this rule names no fault"),
         ("- {hang: {}, on: true}", "is not a text"),
+        ("- {hang: {}, probability: 0}", "faults[0].probability: a rule that hits nothing; give a share above 0"),
+        ("- {hang: {}, per_user: 0%}", "faults[0].per_user: a rule that hits nothing"),
+        ("- {hang: {}, scope: {endpoint: caht}}", "scope.endpoint: unknown endpoint 'caht' (did you mean chat?)"),
+        ("- {reset: {at: connection}, probability: 5%}", "faults[0].probability: reset acts before anything is asked"),
+        (
+            "- {reset: {at: connection}, scope: {streaming: true}}",
+            "faults[0].scope: reset acts before anything is asked",
+        ),
+        ("- {reset: {at: connection}, scope: {model: m}}", "faults[0].scope: reset acts before anything is asked"),
+        ("- latency: {nam: 3}", "unknown key 'nam' (known: seconds)"),
+        ("- latency: {seconds: 1e300}", "is not a duration"),
+        ("- latency: {seconds: 90000h}", "is longer than a year"),
+        ("- " + "x" * 50 + ": {}", "unknown fault or incident '" + "x" * 39 + "'… ("),
     ],
 )
 def test_mistakes_are_named_with_their_place(line: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         rules(f"faults:\n{line}\n")
     assert said in str(caught.value)
+
+
+def test_a_reset_of_the_connection_may_be_confined_to_a_backend_and_a_time() -> None:
+    assert rules("faults: [{reset: {at: connection}, scope: {backend: primary}, window: {to: 5s}}]").rules
+    assert rules("faults: [{reset: {at: request}, probability: 5%}]").rules
+
+
+def test_a_scope_names_a_backend_that_there_is(tmp_path: Path) -> None:
+    file = tmp_path / "x.plan.yaml"
+    file.write_text("faults: [{hang: {}, scope: {backend: primry}}]")
+    assert load_plan(file).rules[0].scope.backend == "primry"
+    with pytest.raises(ConfigError, match=r"scope\.backend: unknown backend 'primry' \(did you mean primary\?\)"):
+        load_plan(file, ["primary"])
 
 
 def test_every_mistake_is_reported_at_once() -> None:
@@ -97,7 +126,18 @@ def test_every_mistake_is_reported_at_once() -> None:
         ("a: &x [*x]", "an alias that contains itself"),
         ("a: \x07", "not valid YAML"),
         ("yes: 1", 'write it in quotes: "yes"'),
-        ("? [1]\n: 2", "is not a text"),
+        ("? [1]\n: 2", "<text>:1:3: a list is not a text, which every key is"),
+        ("b:\n  ? {a: 1}\n  : 2", "<text>:2:5: b: a mapping is not a text, which every key is"),
+        ("a:\n - 1\n - &x [*x]", "<text>:3:4: a[1][0]: an alias that contains itself"),
+        ("a: !!bool zz", "<text>:1:4: not valid YAML: 'zz' is not a valid bool"),
+        ("a: !!timestamp zz", "<text>:1:4: not valid YAML: 'zz' is not a valid timestamp"),
+        ("a:\n - !!int zz", "<text>:2:4: not valid YAML: 'zz' is not a valid int"),
+        ("a: 2027-02-30", "<text>:1:4: not valid YAML: '2027-02-30' is not a valid timestamp; write a text in quotes"),
+        ('a: ["\\ud800"]', "<text>:1:5: a[0]: holds half a character (\\ud800"),
+        ('a: "\\0"', "<text>:1:4: a: holds the character NUL"),
+        ('"\\0": 1', "<text>:1:1: holds the character NUL"),
+        ("a: " + "[" * 3000, "nested too deeply"),
+        ("x" * 90 + ": 1\n" + "x" * 90 + ": 1", "the key '" + "x" * 39 + "'… is there twice"),
     ],
 )
 def test_what_is_no_usable_yaml(text: str, said: str) -> None:
@@ -112,6 +152,50 @@ def test_aliases_cannot_blow_up() -> None:
     )
     with pytest.raises(ConfigError, match="too large"):
         Document.parse(bomb)
+
+
+def test_a_file_that_is_too_large_is_refused_soon(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match=r"<text>:1:.*too large.*at most 20,000 keys and values"):
+        Document.parse("a: [" + "x, " * 150_000 + "]")
+    with pytest.raises(ConfigError, match="/dev/zero: too large"):
+        Document.read(Path("/dev/zero"))
+    assert time.monotonic() - began < 4
+    (tmp_path / "latin.yaml").write_bytes(b"a: caf\xe9")
+    with pytest.raises(ConfigError, match="cannot be read: not UTF-8 at byte 6"):
+        Document.read(tmp_path / "latin.yaml")
+
+
+@dataclass(frozen=True)
+class Inner:
+    kind: ClassVar[str] = "x"
+    value: int | str = 1
+    many: list[int | list[int]] = field(default_factory=list)
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("value: [1]", "<text>:1:9: inner.value: expected a whole number or a text, not [1]"),
+        ("many: [1, {}]", "<text>:1:19: inner.many[1]: expected a whole number or a list, not {}"),
+        ("many: [1, [x]]", "<text>:1:19: inner.many[1]: expected a whole number or a list, not ['x']"),
+        ("kynd: 3", "<text>:1:9: inner.kynd: unknown key 'kynd' (known: many, value)"),
+        (
+            "__pydantic_config__: 3",
+            "<text>:1:9: inner.__pydantic_config__: unknown key '__pydantic_config__' (known: many, value)",
+        ),
+    ],
+)
+def test_what_a_value_may_be_is_one_problem_and_only_fields_are_suggested(text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Document.parse(f"inner: {{{text}}}").validate(Outer)
+    assert str(caught.value) == said
 
 
 def test_a_missing_file_names_a_neighbour(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from brownout.faults.model.spec import Capacity, Price
 from brownout.faults.values.answer import Usage, tokens
 from brownout.faults.values.ask import Ask, Message
 from brownout.faults.values.distribution import Fixed, Lognormal, Uniform, parse_distribution
-from brownout.faults.values.errors import ConfigError, Problem
+from brownout.faults.values.errors import ConfigError, Problem, shown
 from brownout.faults.values.registry import Registry
 from brownout.faults.values.sink import JsonLines, Memory
-from brownout.faults.values.units import parse_seconds, parse_share, show_seconds
+from brownout.faults.values.units import parse_number, parse_seconds, parse_share, show_seconds
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,10 @@ def test_durations(written: object, seconds: float) -> None:
     assert parse_seconds(written) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("written", ["", "fast", "-1s", -1, "1 day", True, None, math.nan, math.inf, [], "1e3s", "s"])
+@pytest.mark.parametrize(
+    "written",
+    ["", "fast", "-1s", -1, "1 day", True, None, math.nan, math.inf, [], "1e3s", "s", "9000h", 1e300, 10**400],
+)
 def test_what_is_no_duration(written: object) -> None:
     with pytest.raises(ValueError, match="duration"):
         parse_seconds(written)
@@ -55,10 +58,28 @@ def test_shares(written: object, share: float) -> None:
     assert parse_share(written) == pytest.approx(share)
 
 
-@pytest.mark.parametrize("written", ["101%", 1.5, -0.1, "half", None, True, math.nan, "%"])
+@pytest.mark.parametrize("written", ["101%", 1.5, -0.1, "half", None, True, math.nan, "%", 10**400])
 def test_what_is_no_share(written: object) -> None:
     with pytest.raises(ValueError, match="share"):
         parse_share(written)
+
+
+@pytest.mark.parametrize(("written", "number"), [(3, 3.0), (-0.5, -0.5), ("1e3", 1000.0)])
+def test_numbers(written: object, number: float) -> None:
+    assert parse_number(written) == number
+
+
+@pytest.mark.parametrize("written", [True, "many", None, math.nan, math.inf, "inf", "nan", [], 10**400])
+def test_what_is_no_number(written: object) -> None:
+    with pytest.raises(ValueError, match="is not a number"):
+        parse_number(written)
+
+
+@given(st.text(max_size=200) | st.lists(st.integers()))
+def test_a_value_is_quoted_in_part(value: object) -> None:
+    assert len(shown(value)) < 450  # each character may need an escape of up to ten
+    assert shown("x" * 100) == "'" + "x" * 39 + "'…"
+    assert shown("x" * 40) == "'" + "x" * 40 + "'"
 
 
 @given(st.floats(0, 1e6))

@@ -1,28 +1,21 @@
-"""Reading replies: event streams as the WHATWG standard says, JSON bodies, and the rules of good and degraded."""
+"""Reading replies: event streams as the WHATWG standard says, and JSON bodies."""
 
 from __future__ import annotations
-
-import json
-from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.harness.app.reading import CUTS, divided, read
 
-from brownout.harness.app.answer import LIMIT, MAX_EVENT, MAX_EVENTS, AnswerReader, ReadAnswer, judge_reply
-from brownout.harness.config.app import AnswerSpec, ReplyRule, RouteSpec, SseSpec
+from brownout.harness.app.answer import AnswerReader, ReadAnswer
+from brownout.harness.app.answers.event_stream import EventParser
+from brownout.harness.app.answers.form import LIMIT, MAX_EVENT, MAX_EVENTS
+from brownout.harness.config.answer import AnswerSpec, SseSpec
 
 JSON = AnswerSpec(json="$.answer")
 TOKENS = AnswerSpec(sse=SseSpec(text="$.t", done="done", error="error"))
 RAW = AnswerSpec(sse=SseSpec(text="$"))
 OPENAI = AnswerSpec(sse=SseSpec(text="$.choices[0].delta.content", done="[DONE]"))
-
-
-def read(spec: AnswerSpec, *chunks: bytes, whole: bool = True) -> tuple[list[str], ReadAnswer]:
-    reader = AnswerReader(spec)
-    pieces = [piece for chunk in chunks for piece in reader.feed(chunk)]
-    return pieces, reader.finish(whole)
 
 
 class TestEvents:
@@ -107,6 +100,11 @@ class TestTheEndOfEvents:
         assert (answer.error, answer.ended, answer.text) == ("the model is gone", False, "a")
         assert answer.events == (("error", "the model is gone"),)
 
+    @pytest.mark.parametrize("spec", [TOKENS, AnswerSpec(sse=SseSpec(text="$.t", error="error"))])
+    def test_an_error_decides_although_an_end_follows(self, spec: AnswerSpec) -> None:
+        _, answer = read(spec, b'event: error\ndata: gone\n\ndata: {"t": "later"}\n\nevent: done\ndata: {}\n\n')
+        assert (answer.text, answer.ended, answer.error, answer.problem) == ("", False, "gone", "")
+
     def test_problems_are_named(self) -> None:
         assert "no server-sent events" in read(TOKENS, b'{"answer": "json"}')[1].problem
         assert "path $.t found no text in the 2 events" in read(TOKENS, b'data: {"x": 1}\n\n' * 2)[1].problem
@@ -159,15 +157,14 @@ STREAMS = st.lists(st.tuples(LINES, st.sampled_from([b"\n", b"\r", b"\r\n"])).ma
 @settings(deadline=None)
 @given(
     body=st.one_of(STREAMS, st.binary(max_size=200)),
-    cuts=st.lists(st.integers(0, 1000)),
+    cuts=CUTS,
     spec=st.sampled_from([TOKENS, RAW, OPENAI, JSON]),
     whole=st.booleans(),
 )
 @example(body=b"data: a\r\n\r\ndata: b\r\n\r\n", cuts=[8, 10], spec=RAW, whole=True)
 @example(body="data: 🌍\n\n".encode(), cuts=[7, 8, 9], spec=RAW, whole=True)
 def test_how_bytes_are_divided_changes_nothing(body: bytes, cuts: list[int], spec: AnswerSpec, whole: bool) -> None:
-    at = sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)})
-    pieces, answer = read(spec, *(body[a:b] for a, b in pairwise(at)), whole=whole)
+    pieces, answer = read(spec, *divided(body, cuts), whole=whole)
     once, expected = read(spec, body, whole=whole)
     assert (pieces, answer) == (once, expected)
     assert "".join(pieces) == answer.text or spec is JSON
@@ -177,88 +174,10 @@ def test_memory_is_bounded() -> None:
     reader = AnswerReader(RAW)
     for _ in range(40):
         reader.feed(b"data: " + b"x" * 20_000 + b"\n\n")
-    reader.feed(b"data: " + b"y" * (2 * LIMIT))  # one endless line
     answer = reader.finish(True)
     assert (len(answer.text), len(reader.body_text)) == (LIMIT, LIMIT)
-    assert len(reader._stream._line) == LIMIT
 
 
-class TestJudgeReply:
-    def judge(
-        self, rule: ReplyRule, status: int = 200, body: str = "", text: str = "", **more: Any
-    ) -> tuple[bool, tuple[bool, str]]:
-        """Whether the rule holds as a rule of `good`, and what it says as one of `degraded`."""
-        headers = more.get("headers", {})
-        answer = ReadAnswer(text, True, events=more.get("events", ()))
-        as_good = RouteSpec("/{prompt}", JSON, good=[ReplyRule(status=999), rule])
-        as_degraded = RouteSpec("/{prompt}", JSON, degraded=[ReplyRule(status=999), rule])
-        good, _ = judge_reply(as_good, status, headers, body, answer)
-        return good, judge_reply(as_degraded, status, headers, body, answer)
-
-    def test_default_is_2xx(self) -> None:
-        route = RouteSpec("/{prompt}", JSON)
-        assert [judge_reply(route, s, {}, "", ReadAnswer("", True)) for s in (200, 204, 0, 302, 404, 503)] == [
-            *[(True, "")] * 2,
-            *[(False, "")] * 4,
-        ]
-
-    @pytest.mark.parametrize(
-        ("rule", "reply", "description"),
-        [
-            (ReplyRule(status=503), {"status": 503}, "status 503"),
-            (ReplyRule(status="2xx"), {"status": 206}, "status 2xx"),
-            (ReplyRule(status="429"), {"status": 429}, "status 429"),
-            (ReplyRule(header={"X-Mode": "^fall"}), {"headers": {"x-mode": "fallback"}}, "header X-Mode: ^fall"),
-            (ReplyRule(path="$.cached"), {"body": '{"cached": false}'}, "$.cached"),
-            (ReplyRule(path="$.n", equals=1), {"body": '{"n": 1}'}, "$.n = 1"),
-            (ReplyRule(path="$.by", equals="rules"), {"body": '{"by": "rules"}'}, '$.by = "rules"'),
-            (
-                ReplyRule(path="$.m[*]", matches="^small"),
-                {"body": '{"m": ["big", "small-1"]}'},
-                "$.m[*] matches ^small",
-            ),
-            (ReplyRule(matches="(?i)sorry"), {"text": "We are sorry."}, "text matches (?i)sorry"),
-            (ReplyRule(event="meta"), {"events": (("meta", "{}"),)}, "event meta"),
-            (
-                ReplyRule(event="meta", path="$.degraded", equals=True),
-                {"events": (("meta", "not json"), ("meta", '{"degraded": true}'))},
-                "event meta, $.degraded = true",
-            ),
-            (
-                ReplyRule(status=200, header={"x-a": ""}, event="meta", matches="ok"),
-                {"headers": {"X-A": "1"}, "events": (("meta", "ok"),)},
-                "status 200, header x-a, event meta, data matches ok",
-            ),
-        ],
-    )
-    def test_rules_that_hold(self, rule: ReplyRule, reply: dict[str, Any], description: str) -> None:
-        good, (still_good, degraded) = self.judge(rule, **reply)
-        assert good
-        assert degraded == description
-        assert still_good == (200 <= reply.get("status", 200) < 300)
-
-    @pytest.mark.parametrize(
-        ("rule", "reply"),
-        [
-            (ReplyRule(status="2xx"), {"status": 503}),
-            (ReplyRule(status=200), {"status": 0}),
-            (ReplyRule(header={"x-mode": "fallback"}), {"headers": {"x-other": "fallback"}}),
-            (ReplyRule(header={"x-mode": "fallback"}), {"headers": {"x-mode": "normal"}}),
-            (ReplyRule(path="$.n"), {"body": "not json"}),
-            (ReplyRule(path="$.n"), {"body": "{}"}),
-            (ReplyRule(path="$.n", equals=1), {"body": '{"n": true}'}),
-            (ReplyRule(path="$.n", equals=True), {"body": '{"n": 1}'}),
-            (ReplyRule(path="$.n", matches="a", equals="a"), {"body": '{"n": "ab"}'}),
-            (ReplyRule(matches="sorry"), {"text": "", "body": "sorry"}),
-            (ReplyRule(event="meta", matches="x"), {"events": (("other", "x"),), "text": "x"}),
-            (ReplyRule(status=200, matches="x"), {"status": 500, "text": "x"}),
-        ],
-    )
-    def test_rules_that_do_not(self, rule: ReplyRule, reply: dict[str, Any]) -> None:
-        good, (_, degraded) = self.judge(rule, **reply)
-        assert not good
-        assert degraded == ""
-
-    def test_values_survive_the_way_through_json(self) -> None:
-        rule = ReplyRule(path="$.x", equals="ü")
-        assert self.judge(rule, body=json.dumps({"x": "ü"}))[0]
+def test_an_endless_line_is_cut() -> None:
+    ((_, data),) = EventParser().feed(b"data: " + b"y" * (2 * LIMIT) + b"\n\n")
+    assert len(data) == LIMIT - len("data: ")

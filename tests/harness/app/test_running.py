@@ -50,6 +50,8 @@ def test_ready_after_some_time(app: Any) -> None:
         (httpx.ConnectError("refused"), "nothing listens on http://127.0.0.1:9: does the app use {port}?"),
         (httpx.Response(500), "GET /ready answered 500"),
         (httpx.ReadTimeout("slow"), "GET /ready: ReadTimeout"),
+        (httpx.InvalidURL("odd"), "GET /ready: InvalidURL"),
+        (ValueError("odd"), "GET /ready: ValueError"),
     ],
 )
 @respx.mock
@@ -79,7 +81,7 @@ def test_an_app_that_ended_is_told_apart_from_one_that_is_slow(app: Any) -> None
 @respx.mock
 def test_a_good_warm_up(app: Any) -> None:
     asked = respx.post(f"{URL}/ask").mock(return_value=httpx.Response(200, json={"answer": "forty-two"}))
-    assert app().warm_up("why?") == "forty-two"
+    assert app().warm_up("ask", "why?") == "forty-two"
     assert asked.calls.last.request.content == b'{"q": "why?"}'
 
 
@@ -108,7 +110,7 @@ def test_a_warm_up_that_is_not_good(app: Any, route: RouteSpec | None, answer: A
         **({"side_effect": answer} if isinstance(answer, Exception) else {"return_value": answer})
     )
     with pytest.raises(SetupError) as caught:
-        app(route).warm_up("why?")
+        app(route).warm_up("ask", "why?")
     assert said in str(caught.value)
 
 
@@ -117,8 +119,12 @@ def test_the_app_is_started_with_what_it_needs(tmp_path: Path) -> None:
     spec = AppSpec(["{python}", "-c", text, "{port}"], env={"LLM": "{backend.primary.openai}"}, cwd="sub")
     (tmp_path / "sub").mkdir()
     config = AppConfig(spec, {"ask": SSE})
-    run = AppRun.start(tmp_path, config, {"primary": "http://127.0.0.1:1234"}, tmp_path)
+    run = AppRun.start(tmp_path, config, {"primary": "http://127.0.0.1:1234"}, tmp_path, "http://127.0.0.1:9")
     run.child.wait(10)
-    assert (tmp_path / "app.log").read_text().split() == ["http://127.0.0.1:1234/v1", "None", str(tmp_path / "sub")]
+    assert (tmp_path / "app.log").read_text().split() == [
+        "http://127.0.0.1:1234/v1",
+        "http://127.0.0.1:9",
+        str(tmp_path / "sub"),
+    ]
     with pytest.raises(SetupError, match="folder does not exist"):
-        AppRun.start(tmp_path, AppConfig(AppSpec("x {port}", cwd="nowhere"), {"ask": SSE}), {}, tmp_path)
+        AppRun.start(tmp_path, AppConfig(AppSpec("x {port}", cwd="nowhere"), {"ask": SSE}), {}, tmp_path, None)

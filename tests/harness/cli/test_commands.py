@@ -1,4 +1,4 @@
-"""``brownout list``, ``report`` and ``serve``, as processes."""
+"""``brownout list``, ``report`` and ``serve``, as processes where that matters."""
 
 import json
 import os
@@ -10,14 +10,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from brownout.faults.values.fault import faults
 from brownout.harness.check import checks
-from brownout.harness.cli.main import Things
+from brownout.harness.cli.main import Things, main
 from brownout.harness.report import reports
 from brownout.harness.verdict.result import App, Result, to_json
 from brownout.harness.verdict.table import verdict
@@ -31,6 +31,28 @@ def brownout(*arguments: str) -> tuple[int, str, str]:
         [*COMMAND, *arguments], capture_output=True, text=True, env=environment, timeout=60, check=False
     )
     return run.returncode, run.stdout, run.stderr
+
+
+Called = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def called(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Called]:
+    """The command line in this process, which takes a tenth of the time; the child processes are the real ones."""
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["brownout", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out, err
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.mark.parametrize("what", [t.value for t in Things])
@@ -151,12 +173,98 @@ def test_serve_on_a_port_that_is_taken() -> None:
         (["--dialect", "opnai"], "did you mean openai?"),
         (["--plan", "nothing.yaml"], "no such file"),
         (["--port", "99999"], "65535"),
+        (["--host", ""], "--host is empty"),
+        (["--host", " "], "--host is empty"),
+        (["--host", "x" * 300], "is not an address"),
+        (["--journal", "/dev/null/x"], "the journal /dev/null/x cannot be written: Not a directory"),
+        (["--plan", "PLAN"], "unknown backend 'primry' (did you mean primary?)"),
     ],
 )
-def test_serve_with_bad_input(arguments: list[str], said: str) -> None:
-    code, _, err = brownout("serve", *arguments)
+def test_serve_with_bad_input(called: Called, tmp_path: Path, arguments: list[str], said: str) -> None:
+    (tmp_path / "PLAN").write_text("faults: [{hang: {}, scope: {backend: primry}}]")
+    code, _, err = called("serve", *(str(tmp_path / a) if a == "PLAN" else a for a in arguments))
     assert code == 2
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("afile", "afile cannot be made: it is a file"),
+        ("afile/x", "afile/x cannot be made: Not a directory"),
+        ("/proc/x", "/proc/x cannot be made: No such file or directory"),
+        ("x" * 300, "cannot be made: File name too long"),
+    ],
+)
+def test_a_run_folder_that_cannot_be_made(called: Called, tmp_path: Path, out: str, said: str) -> None:
+    (tmp_path / "afile").touch()
+    code, _, err = called("run", "provider_outage", "--app", "demo:naive", "--out", str(tmp_path / out))
+    assert code == 2
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--app", "x" * 300], "File name too long"),
+        (["x" * 300], "unknown experiment 'xxx"),
+        (["--app", "."], "no such file"),
+    ],
+)
+def test_names_of_nothing(
+    called: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = called("run", *arguments)
+    assert code == 2
+    assert said in err
+
+
+def test_a_report_that_cannot_be_written(called: Called, run_folder: Path) -> None:
+    for out in (run_folder, run_folder / "result.json" / "x", Path("/proc/x")):
+        code, _, err = called("report", str(run_folder), "--out", str(out))
+        assert code == 2
+        assert "cannot be written" in err
+
+
+def test_many_mistakes_are_not_all_printed(called: Called, tmp_path: Path) -> None:
+    (tmp_path / "brownout.yaml").write_text("app:\n" + "".join(f"  x{i}: 1\n" for i in range(100)))
+    code, _, err = called("run", "--app", str(tmp_path))
+    assert code == 2
+    assert "more" in err
+    assert len(err.splitlines()) < 40
+
+
+def test_an_error_of_our_own_is_no_verdict(called: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python would exit with 1, which a pipeline takes for NO-GO."""
+    monkeypatch.setattr("brownout.harness.cli.listing.table", lambda what: {}["[bold]" + what])
+    code, out, err = called("list", "faults")
+    assert (code, out) == (70, "")
+    assert "brownout failed: KeyError: '[bold]faults'" in err
+    assert "please report it" in err
+    assert "Traceback" not in err
+    monkeypatch.setenv("BROWNOUT_TRACEBACK", "1")
+    assert "Traceback" in called("list", "faults")[2]
+
+
+@pytest.mark.parametrize("arguments", [["list", "faults"], ["--help"]])
+def test_an_output_that_nobody_reads_is_no_verdict(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    run = subprocess.run(
+        [*COMMAND, *arguments], stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    os.close(writing)
+    assert (run.returncode, run.stderr) == (141, "")
+
+
+def test_an_output_that_cannot_show_everything(run_folder: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run(
+        [*COMMAND, "report", str(run_folder)], capture_output=True, env=environment, timeout=60, check=False
+    )
+    assert run.returncode == 0
+    assert b"INCONCLUSIVE" in run.stdout
 
 
 def test_a_dry_run_says_what_would_be_run_and_runs_nothing(tmp_path: Path) -> None:

@@ -97,9 +97,10 @@ def cached_fallback(t: Trace) -> Trace:
     """In the fault a stopgap; in the recovery the same question again: the stopgap from a cache."""
     s = t.sample
     if s.phase == "fault":
-        return replace(t, outcome=Outcome.DEGRADED)
+        return replace(t, sample=replace(s, text=f"Call us. {s.prompt}"), outcome=Outcome.DEGRADED)
     if s.phase == "recovery" and s.request >= 240:
-        return replace(t, sample=replace(s, prompt=s.request - 100), outcome=Outcome.DEGRADED, calls=())
+        again = replace(s, prompt=s.request - 100, text=f"Call us. {s.request - 100}")
+        return replace(t, sample=again, outcome=Outcome.UNPROVEN, calls=())
     return t
 
 
@@ -213,3 +214,69 @@ def test_two_users_who_ask_the_same_are_no_attempts_of_one_call() -> None:
         return replace(t, calls=tuple(replace(c, request="prompt-1", status=429, retry_after=2.0) for c in t.calls))
 
     assert status("retry_after_obeyed", "fault", evidence(during("fault", same_question))) is Status.PASS
+
+
+def test_a_second_worker_that_comes_back_later_caches_nothing() -> None:
+    """New questions get the stopgap too, until its breaker closes: that is no cache."""
+
+    def worker(t: Trace) -> Trace:
+        s = t.sample
+        if s.phase == "fault":
+            return cached_fallback(t)
+        if s.phase == "recovery" and s.intended < 28 and s.request % 2:
+            prompt = s.request - 100 if s.request % 4 == 1 else s.request
+            return replace(
+                t, sample=replace(s, prompt=prompt, text=f"Call us. {prompt}"), outcome=Outcome.DEGRADED, calls=()
+            )
+        return t
+
+    assert status("bad_answer_cached", "recovery", evidence(worker)) is not Status.FAIL
+
+
+def test_a_guardrail_call_does_not_hide_a_cached_stopgap() -> None:
+    def guarded(t: Trace) -> Trace:
+        made = cached_fallback(t)
+        refused = tuple(replace(c, status=503) for c in t.calls)
+        return replace(made, calls=refused) if made.sample.phase == "recovery" and not made.calls else made
+
+    assert status("bad_answer_cached", "recovery", evidence(guarded)) is Status.FAIL
+
+
+def test_two_calls_at_once_are_no_early_return() -> None:
+    """A hedge or a fan-out: both were under way when the first refusal came."""
+
+    def hedged(t: Trace) -> Trace:
+        both = [
+            replace(t.calls[0], number=t.sample.request * 10 + i, arrived=t.calls[0].arrived + i / 1000) for i in (0, 1)
+        ]
+        return replace(t, calls=tuple(replace(c, status=429, retry_after=2.0) for c in both))
+
+    assert status("retry_after_obeyed", "fault", evidence(during("fault", hedged))) is Status.PASS
+
+
+@pytest.mark.parametrize("name", ["answered", "served", "recovery_time"])
+def test_unproven_answers_are_neither_good_nor_bad(name: str) -> None:
+    made = evidence(some(10, outcome(Outcome.UNPROVEN)))
+    phase = "recovery" if name == "recovery_time" else "fault"
+    limit = Limit("<=", 5.0) if name == "recovery_time" else Limit(">=", 0.5)
+    assert status(name, phase, made, limit) is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "limit"),
+    [
+        ("cost_per_day", "baseline", Limit("<=", 15.0)),
+        ("breaker_opens", "fault", Limit("<=", 2.0)),
+        ("amplification", "fault", Limit("<=", 2.0)),
+    ],
+)
+def test_calls_of_no_request_are_counted(name: str, phase: str, limit: Limit) -> None:
+    """An app that rewrites questions hides whose calls they are, not that they are made."""
+    made = evidence()
+    assert status(name, phase, made, limit) is Status.PASS
+    spans = (SPANS[phase].start, SPANS[phase].end)
+    nobodys = tuple(
+        call(5000 + i, spans[0] + i * 0.033, request="", cost_usd=0.01)
+        for i in range(int((spans[1] - spans[0]) / 0.033))
+    )
+    assert status(name, phase, replace(made, calls=made.calls + nobodys), limit) is Status.FAIL

@@ -1,0 +1,1 @@
+"""The formats of answers that are read, one file each."""
