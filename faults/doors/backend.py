@@ -172,7 +172,9 @@ class Backend:
         return exchange
 
     def _decide(self, exchange: Exchange, ask: Ask, key: CallKey, at: float) -> None:
-        first = next((m.text for m in ask.messages if m.role == "user"), "")
+        # Words of the run must not decide: where the first prompt is known, it stands for how the conversation began.
+        said = next((m.text for m in ask.messages if m.role == "user"), "")
+        first = f"prompt-{exchange.prompts[0]}" if exchange.prompts else said
         user = ask.user or (self.shared.users.get(exchange.prompts[-1], "") if exchange.prompts else "")
         draw = Draw(self.shared.seed, "", key, exchange.attempt, first, user)
 

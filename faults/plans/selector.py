@@ -17,7 +17,7 @@ class Draw:
 
     `rule` names the rule in its plan, so that two rules with one probability do not hit the same calls.
     `attempt` counts the calls of this key that the rule concerned, from 1: those before its window are not among them.
-    `conversation` is the hash of the conversation's first user message, `user` the user's name or ''.
+    `conversation` is how the conversation began (its first prompt, or first user message), `user` the user's name or ''.
     """
 
     seed: int

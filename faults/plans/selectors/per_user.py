@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from brownout.faults.plans.selector import Draw, selectors
-from brownout.faults.values.units import parse_share
+from brownout.faults.plans.selectors._share import ShareOf
 
 
-@dataclass(frozen=True, slots=True)
-class PerUser:
-    """A share of the users: sticky, as in incidents that hit the same accounts again and again."""
+class PerUser(ShareOf):
+    """A share of the users: sticky, as in incidents that hit the same accounts again and again.
+
+    Where the user is not known, a request stands for its user."""
 
     name: ClassVar[str] = "per_user"
-    keyed: ClassVar[bool] = True
-    share: float
 
-    @classmethod
-    def parse(cls, value: object) -> PerUser:
-        return cls(parse_share(value))
-
-    def picks(self, draw: Draw) -> bool:
-        return draw.chance(draw.user) < self.share
+    @staticmethod
+    def thing(draw: Draw) -> tuple[object, ...]:
+        return (draw.user or draw.key.request or draw.key.messages,)
 
 
 selectors.add("per_user", PerUser)

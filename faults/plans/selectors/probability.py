@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from brownout.faults.plans.selector import Draw, selectors
-from brownout.faults.values.units import parse_share
+from brownout.faults.plans.selectors._share import ShareOf
 
 
-@dataclass(frozen=True, slots=True)
-class Probability:
+class Probability(ShareOf):
     """A share of all attempts, drawn for each attempt."""
 
     name: ClassVar[str] = "probability"
-    keyed: ClassVar[bool] = True
-    share: float
 
-    @classmethod
-    def parse(cls, value: object) -> Probability:
-        return cls(parse_share(value))
-
-    def picks(self, draw: Draw) -> bool:
-        return draw.chance(*draw.key.parts(), draw.attempt) < self.share
+    @staticmethod
+    def thing(draw: Draw) -> tuple[object, ...]:
+        return (*draw.key.parts(), draw.attempt)
 
 
 selectors.add("probability", Probability)

@@ -39,9 +39,10 @@ class Chat:
         return self.codec.make(text_of(exchange.issued[0]))
 
 
-def test_a_seed_repeats_its_faults_whatever_the_words_of_the_run() -> None:
+@pytest.mark.parametrize("selector", ["probability", "per_request", "per_conversation", "per_user"])
+def test_a_seed_repeats_its_faults_whatever_the_words_of_the_run(selector: str) -> None:
     def pattern(run: str, seed: int) -> list[bool]:
-        chat = Chat("- {http_error: {status: 503}, probability: 50%}", run=run, seed=seed)
+        chat = Chat(f"- {{http_error: {{status: 503}}, {selector}: 50%}}", run=run, seed=seed)
         return [any(i.injected for i in chat.call(chat.prompt(n)).injections) for n in range(100)]
 
     assert pattern("monday", 1) == pattern("tuesday", 1)
