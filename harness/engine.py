@@ -18,6 +18,7 @@ from typing import Any
 from brownout.faults.values.errors import SetupError
 from brownout.faults.values.sink import JsonLines
 from brownout.harness.config.app import AppConfig
+from brownout.harness.config.apps import apps
 from brownout.harness.config.experiment import Experiment
 from brownout.harness.events import (
     Event,
@@ -163,7 +164,8 @@ class Engine:
         start = self.config.app.start
         words = start if isinstance(start, str) else " ".join(w if w.startswith("{") else shlex.quote(w) for w in start)
         command = masked(words.replace("{python}", "python"))
-        return App(self.app.partition(":")[0], self.app.partition(":")[2], command)
+        bundled, _, variant = self.app.partition(":")
+        return App(bundled, variant, command) if bundled in apps else App(self.config.app.name, "", command, self.app)
 
     def _manifest(self, started: str) -> None:
         packages = ("brownout", "faker", "httptools", "locust", "openai", "pydantic", "uvloop")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
 from dataclasses import replace
 from typing import cast
 
 from brownout.harness.check import Evidence, Expectation, View
 from brownout.harness.config.experiment import Experiment
+from brownout.harness.trace import Trace
 from brownout.harness.verdict.finding import Finding, Phase, Severity, Status, show
 from brownout.harness.verdict.judge import Clock, Judgement, judge, under_clock
 from brownout.harness.verdict.measurement import Invariant, Measurement, Percentile, Ratio
+from brownout.harness.verdict.plain import one_line
 
 __all__ = ["findings"]
+
+_NEEDED = re.compile(r"(?:about|at least|,) ([\d,]+) needed")
+"""How the judge says that more samples would decide."""
 
 
 def findings(experiment: Experiment, evidence: Evidence, clock: Clock = "live") -> tuple[Finding, ...]:
@@ -34,7 +42,7 @@ def findings(experiment: Experiment, evidence: Evidence, clock: Clock = "live") 
         elif broken and expectation.check.compares and judgement.status in (Status.PASS, Status.FAIL):
             reason = "the baseline that it compares with failed on a healthy backend"
             judgement = replace(judgement, status=Status.UNKNOWN, reason=reason)
-        made.append(_finding(experiment, expectation, measurement, judgement))
+        made.append(_finding(experiment, expectation, measurement, judgement, evidence))
     return tuple(made)
 
 
@@ -47,7 +55,8 @@ def _judge(expectation: Expectation, evidence: Evidence, clock: Clock) -> tuple[
     return measurement, judgement
 
 
-def _finding(experiment: Experiment, e: Expectation, measurement: Measurement, j: Judgement) -> Finding:
+def _finding(experiment: Experiment, e: Expectation, measurement: Measurement, j: Judgement, seen: Evidence) -> Finding:
+    traces, span = seen.of(e.phase), seen.spans[e.phase]
     check, limit = e.check, e.limit
     requests: tuple[int, ...] = ()
     evidence: tuple[str, ...] = ()
@@ -58,6 +67,7 @@ def _finding(experiment: Experiment, e: Expectation, measurement: Measurement, j
         requests = measurement.worst[:10]
     elif isinstance(measurement, Ratio):
         requests = measurement.misses[:10]
+        evidence = _misses(measurement, traces)
     return Finding(
         experiment=experiment.name,
         phase=cast(Phase, e.phase),
@@ -72,7 +82,7 @@ def _finding(experiment: Experiment, e: Expectation, measurement: Measurement, j
         low=j.low,
         high=j.high,
         n=j.n,
-        message=_message(e, j),
+        message=_message(e, j, len(traces) / lasts if (lasts := span.end - span.start) else 0.0),
         meaning=check.meaning,
         fix=check.fix,
         evidence=evidence,
@@ -80,9 +90,19 @@ def _finding(experiment: Experiment, e: Expectation, measurement: Measurement, j
     )
 
 
-def _message(e: Expectation, j: Judgement) -> str:
+def _misses(measurement: Ratio, traces: tuple[Trace, ...]) -> tuple[str, ...]:
+    """What the users who count against the app got, the commonest first."""
+    why = {t.sample.request: f"{t.outcome}: {t.why}" for t in traces}
+    found = Counter(one_line(why[r]) for r in measurement.misses if r in why)
+    return tuple(f"{count} × {what}" for what, count in found.most_common(5))
+
+
+def _message(e: Expectation, j: Judgement, rps: float) -> str:
     """What was found, in one sentence for people who did not write the app."""
     title, limit = e.check.title, e.limit
+    if j.status is Status.UNKNOWN and (more := _NEEDED.search(j.reason)) and rps:
+        seconds = math.ceil(int(more[1].replace(",", "")) / rps)
+        return f"{title}: {j.reason}. With at_least: {seconds}s in the {e.phase} phase it has them"
     if limit is None or j.value is None or j.status not in (Status.PASS, Status.FAIL):
         return f"{title}: {j.reason}"
     return f"{title}: {show(j.value, e.check.unit)}, where {limit.op} {show(limit.value, e.check.unit)} is asked"

@@ -232,6 +232,7 @@ class Rehearsal:
             findings=made,
             phases=summarise(evidence),
             attempts=attempts,
+            file=self.experiment.named,
             samples={
                 "send_lag_p99": sound.send_lag_p99,
                 "delivery_lag_p99": sound.delivery_lag_p99,
@@ -254,5 +255,6 @@ def failed(experiment: Experiment, error: SetupError, attempts: int) -> Experime
         findings=(),
         phases=(),
         attempts=attempts,
+        file=experiment.named,
         samples={"output": error.output},
     )

@@ -26,7 +26,8 @@ def is_strict(result: Result) -> bool:
 
 def reproduce(result: Result) -> str:
     """The command that makes this run again."""
-    words = ["brownout", "run", *(e.name for e in result.experiments), "--app", app_name(result.app)]
+    words = ["brownout", "run", *(e.file or e.name for e in result.experiments)]
+    words += ["--app", result.app.given or app_name(result.app)]
     words += ["--seed", str(result.seed)]
     words += ["--virtual"] if result.clock == "virtual" else []
     words += ["--strict"] if is_strict(result) else []

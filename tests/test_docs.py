@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from brownout.faults.plans.load import load_plan
 from brownout.faults.values.fault import faults
 from brownout.harness.config.app import AppConfig, Launch
 from brownout.harness.config.catalogue import experiment_files, suites
@@ -19,12 +20,14 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 def test_the_readmes_configuration(tmp_path: Path) -> None:
-    configuration, experiment, waivers = blocks("README.md", "yaml")
+    configuration, experiment, plan, waivers = blocks("README.md", "yaml")
     file = tmp_path / "brownout.yaml"
     file.write_text(configuration + waivers)
     config = AppConfig.read(file)
     assert config.launch.peak_rps == 20
     assert config.waivers[0].owner == "dana"
+    (tmp_path / "x.plan.yaml").write_text(plan)
+    assert [r.label for r in load_plan(tmp_path / "x.plan.yaml").rules] == ["http_error", "spike_15s"]
     (tmp_path / "x.experiment.yaml").write_text(experiment)
     assert read_experiment(tmp_path / "x.experiment.yaml", config.launch).name == "broken_streams"
 

@@ -33,8 +33,10 @@ class ChatCompletions:
         model, messages = body.get("model"), body.get("messages")
         if not isinstance(model, str) or not model:
             return Failure(400, message="you must provide a model parameter")
-        if not isinstance(messages, list) or not messages:
+        if not isinstance(messages, list):
             return Failure(400, message="Missing required parameter: 'messages'.")
+        if not messages:
+            return Failure(400, message="Invalid 'messages': empty array. Expected an array with minimum length 1.")
         read = []
         for i, m in enumerate(messages):
             if not isinstance(m, dict) or not isinstance(m.get("role"), str):

@@ -7,7 +7,7 @@ randomness only from the keyed generator that it is handed. A fault overrides th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from random import Random
 from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
@@ -127,6 +127,11 @@ class Fault:
 
     name: ClassVar[str] = ""
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    def __str__(self) -> str:
+        """The parameters that are not the usual ones: ``status: 503, retry_after: 2.0``."""
+        given = ((f.name, getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != f.default)
+        return ", ".join(f"{name}: {value}" for name, value in given)
 
     def on_connection(self, rng: Random) -> Accept:
         """What the listener does with a new connection. The scope is the whole backend: nothing was asked yet."""

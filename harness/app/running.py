@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,6 +60,12 @@ class AppRun:
         cwd = root / app.cwd
         if not cwd.is_dir():
             raise SetupError(f"the app's folder does not exist: {cwd}")
+        beside = Path(sys.executable).parent / words[0]
+        if words and "/" not in words[0] and shutil.which(words[0], path=env.get("PATH")) is None and beside.exists():
+            raise SetupError(
+                f"{words[0]} is not on the PATH, but it is in {beside.parent}, beside brownout: activate that environment, or "
+                f"write its whole path into app.start"
+            )
         child = Child.start(
             [fill(w, values) for w in words], name=app.name, env=env, cwd=cwd, stdin=DEVNULL, stdout=log, stderr=log
         )

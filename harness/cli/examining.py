@@ -22,6 +22,8 @@ def doctor(target: str | None) -> int:
     found = find(target)
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(f"{found.given}: configuration read"))
+    if found.note:
+        console.print(Text(f"note: {found.note}"), style="yellow")
     bad = 0
     with tempfile.TemporaryDirectory(prefix="brownout-doctor-") as folder:
         for step in examine(found.config, found.root, Path(folder)):

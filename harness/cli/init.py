@@ -16,16 +16,17 @@ from brownout.harness.verdict.plain import one_line
 __all__ = ["init"]
 
 EXPERIMENT = """\
-# The first experiment: the provider fails every other call. Run it with: brownout run first.experiment.yaml
+# The first experiment: the provider is down. Run it with: brownout run first.experiment.yaml
 experiment: first
-title: Every other call fails
-question: Do users still get an answer when half of the calls fail with 503?
+title: Every model call fails
+question: Do users still get an answer when every call fails with 503?
 phases:
   baseline: {}                    # measured on a healthy backend
   fault:
+    # at_least: 60s               # longer than the expectations need
     faults:
       - http_error: {status: 503}     # brownout list faults, brownout list incidents
-        probability: 50%
+        # probability: 50%
   recovery: {}
 expect:
   baseline:
@@ -70,7 +71,7 @@ def init(folder: Path) -> int:
     files[0].write_text(_configuration(project, start, route, body), encoding="utf-8")
     files[1].write_text(EXPERIMENT, encoding="utf-8")
     console.print(Text(f"written: {files[0]}, {files[1]}"))
-    console.print(Text("next: brownout doctor"))
+    console.print(Text("next: brownout doctor, then brownout run first.experiment.yaml"))
     return 0
 
 
@@ -114,7 +115,7 @@ routes:
     answer: {{{answer.value}}}    # {_comment(answer)}
     # good: [{{status: 200}}]
     # degraded: [{{path: $.mode, equals: fallback}}]    # stopgaps that say that they are one
-launch:
+launch:                           # guesses: the launch that the app is made ready for
   peak_rps: 10
   requests_per_day: 10000
   budget_per_day: 50              # US dollars

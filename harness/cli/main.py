@@ -46,6 +46,23 @@ class Things(StrEnum):
     APPS = "apps"
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from brownout import __version__
+
+        print(f"brownout {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Chaos and resilience testing for applications built on language models."""
+
+
 @app.command()
 def run(
     experiments: Annotated[list[str] | None, typer.Argument(help="Experiment files or names.")] = None,
@@ -69,7 +86,7 @@ def run(
     """Rehearse a launch: run experiments against an app, and say whether it is ready."""
     from brownout.harness.cli.console import Console
     from brownout.harness.config.apps import target as find
-    from brownout.harness.config.catalogue import check_waivers, select
+    from brownout.harness.config.catalogue import check_waivers, select, unasked
     from brownout.harness.engine import Engine
     from brownout.harness.events import RunFinished
     from brownout.harness.planning import fit, plan
@@ -78,6 +95,8 @@ def run(
     found = find(target)
     chosen = select(experiments or [], suite, found.config.launch, found.config.backends)
     check_waivers(found.config.waivers, chosen, found.root)
+    if found.note:
+        Terminal(stderr=True).print(f"[yellow]note:[/] {found.note}")
     kept, dropped = fit(plan(chosen, found.config.launch), max_minutes or float("inf"))
     if dry_run:
         from brownout.harness.cli.planned import show
@@ -88,7 +107,10 @@ def run(
         raise ConfigError(
             f"no experiment fits into {max_minutes:g} minutes: the shortest takes {min(p.seconds for p in dropped) / 60:.1f}"
         )
-    left_out = tuple(f"{p.experiment.title}: it did not fit into --max-minutes {max_minutes:g}" for p in dropped)
+    left_out = (
+        *(f"{p.experiment.title}: it did not fit into --max-minutes {max_minutes:g}" for p in dropped),
+        *unasked(chosen, found.config.launch),
+    )
     folder = out or Path("brownout-runs") / datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
     _make_folder(folder)
     formats = [report for _, report in reports]

@@ -37,8 +37,8 @@ def _experiment(console: Console, planned: Planned) -> None:
             Text(f"  {span.name:<9}{show_seconds(span.end - span.start):>7}  {requests:>5} requests  {rules}")
         )
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for head in ("  expectation", "phase", "requests", "needed", "a pass shows"):
-        table.add_column(head, justify="right" if head in ("requests", "needed") else "left")
+    for head in ("  expectation", "phase", "requests", "needed at best", "a pass shows"):
+        table.add_column(head, justify="right" if head in ("requests", "needed at best") else "left")
     for x in planned.provable:
         e = x.expectation
         table.add_row(*map(Text, (f"  {e.text}", e.phase, str(x.requests), str(x.needed), x.shows)))

@@ -34,6 +34,8 @@ class Target:
     given: str
     config: AppConfig
     root: Path
+    note: str = ""
+    """What a person should know of the choice."""
 
 
 def target(given: str | None) -> Target:
@@ -41,13 +43,15 @@ def target(given: str | None) -> Target:
 
     Nothing means the brownout.yaml of the current folder, or the demo app where there is none. Raises ConfigError.
     """
+    note = ""
     if given is None:
         given = "brownout.yaml" if Path("brownout.yaml").is_file() else "demo"
+        note = "" if given == "brownout.yaml" else "there is no brownout.yaml here: this tests the demo app, not yours"
     name, _, variant = given.partition(":")
     if name in apps:
         app = apps.get(name)
         variant = variant or app.default
-        return Target(f"{name}:{variant}", app.config(variant), Path.cwd())
+        return Target(f"{name}:{variant}", app.config(variant), Path.cwd(), note)
     path = Path(given)
     try:
         path = path / "brownout.yaml" if path.is_dir() else path

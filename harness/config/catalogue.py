@@ -6,7 +6,7 @@ The entry points of group ``brownout.suites`` name the packages.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar
@@ -77,7 +77,7 @@ def select(
             problems.append(Problem(f"unknown experiment {shown(name)}", hint=did_you_mean(name, sorted(files))))
             continue
         try:
-            made = read_experiment(path, launch, backends)
+            made = replace(read_experiment(path, launch, backends), known=name in files)
             problems += _timing(made, launch)
             read.append(made)
         except ConfigError as e:
@@ -90,6 +90,14 @@ def select(
     if problems:
         raise ConfigError(*problems)
     return tuple(read)
+
+
+def unasked(chosen: Iterable[Experiment], launch: Launch) -> tuple[str, ...]:
+    """The questions of the launch suite that a run does not ask, a line each: a GO says nothing of them."""
+    asked = {e.name for e in chosen}
+    files = experiment_files()
+    left = (read_experiment(files[n], launch) for n in suites()["launch"].experiments if n in files and n not in asked)
+    return tuple(f"{e.title}: a question of the launch suite that this run did not ask" for e in left)
 
 
 def _timing(experiment: Experiment, launch: Launch) -> Iterator[Problem]:

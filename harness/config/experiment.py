@@ -53,6 +53,13 @@ class Experiment:
     phases: tuple[Phase, ...]
     expectations: tuple[Expectation, ...]
     file: str = ""
+    known: bool = False
+    """Whether it can be asked for by its name alone."""
+
+    @property
+    def named(self) -> str:
+        """The file to name on a command line; '' where the name is enough."""
+        return "" if self.known else self.file
 
     @property
     def plan(self) -> FaultPlan:

@@ -28,11 +28,13 @@ SCHEMA = "brownout.result/1"
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The app under test: its name, the variant of the demo app ('' for others) and the command that started it."""
+    """The app under test: its name, the variant of the demo app ('' for others), the command that started it, and what the
+    command line called it ('' where that is name and variant)."""
 
     name: str
     variant: str = ""
     command: str = ""
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class ExperimentResult:
     phases: tuple[PhaseSummary, ...]
     attempts: int = 1
     samples: dict[str, object] = field(default_factory=dict)
+    file: str = ""
+    """The file that holds the experiment; '' for one that brownout knows by name."""
 
     @property
     def outcome(self) -> ExperimentOutcome:

@@ -122,7 +122,8 @@ def headline(result: Result) -> str:
             said = f"Nothing blocks the launch; {plural(len(at.conditions), 'condition')} to settle or to accept."
         case Word.GO:
             held = sum(f.status is Status.PASS for e in result.experiments for f in e.findings)
-            said = f"{plural(held, 'expectation')} held, and none stands in the way."
+            tested = plural(sum(bool(e.findings) for e in result.experiments), "experiment")
+            said = f"{plural(held, 'expectation')} held in {tested}, and nothing stands in the way."
     if result.verdict.logic_only:
         said += " Reached in virtual time: speed and capacity were not tested."
     return said

@@ -1,5 +1,7 @@
 """Expectations become findings: never in vain, and never against a broken baseline."""
 
+import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,3 +112,28 @@ def test_phases_are_as_long_as_their_expectations_need(experiment: Experiment) -
         assert rps * (fault.end - fault.start) >= 1.1 * 80
         recovery = next(s for s in shape.spans if s.name == "recovery")
         assert recovery.end - recovery.start >= 8.0
+
+
+def test_what_the_users_who_count_against_the_app_got_is_said(experiment: Experiment) -> None:
+    made = evidence(fault=Outcome.ERROR)
+    told = replace(
+        made, traces=tuple(replace(t, why="status 500" if t.sample.request % 2 else "no reply") for t in made.traces)
+    )
+    served = next(f for f in findings(experiment, told) if f.phase == "fault" and f.check == "served")
+    assert set(served.evidence) == {"50 × error: status 500", "50 × error: no reply"}
+
+
+def test_an_unknown_says_how_long_the_phase_would_have_to_be(experiment: Experiment) -> None:
+    """60 % of 100 requests, where 60 % are asked for: the interval straddles the limit, at ten requests a second."""
+    made = evidence()
+    traces = tuple(
+        replace(t, outcome=Outcome.ERROR) if t.sample.phase == "fault" and t.sample.request % 20 < 7 else t
+        for t in made.traces
+    )
+    served = next(
+        f for f in findings(experiment, replace(made, traces=traces)) if f.phase == "fault" and f.check == "served"
+    )
+    assert served.status is Status.UNKNOWN
+    needed = re.search(r"about ([\d,]+) needed\. With at_least: (\d+)s in the fault phase", served.message)
+    assert needed
+    assert int(needed[2]) == math.ceil(int(needed[1].replace(",", "")) / 10)

@@ -154,7 +154,7 @@ def test_an_unsound_experiment_says_why() -> None:
 def test_virtual_time_and_expired_waivers_are_told() -> None:
     made = replace(result([experiment(findings=[finding()])], clock="virtual"), expired_waivers=(WAIVER,))
     text = Page(Html().render(made)).said
-    assert "GO (logic only) 1 expectation held, and none stands in the way." in text
+    assert "GO (logic only) 1 expectation held in 1 experiment, and nothing stands in the way." in text
     assert "Reached in virtual time: speed and capacity were not tested." in text
     assert "Waivers that have expired and changed nothing ttft in all experiments: waived by ana" in text
 

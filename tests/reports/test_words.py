@@ -52,3 +52,10 @@ def test_how_long_a_run_took() -> None:
 def test_lags_that_were_not_measured_are_none() -> None:
     unmeasured = experiment(samples={"send_lag_p99": "soon", "sent": True})
     assert [text for _, text in words.measurement(unmeasured)] == ["–", "–", "–", "– / –"]
+
+
+def test_an_experiment_of_ones_own_is_named_by_its_file() -> None:
+    made = result([replace(experiment("mine"), file="suites/mine.experiment.yaml"), experiment("slow_model")])
+    made = replace(made, app=App("shop", "", "npm start", "config/brownout.yaml"))
+    command = "brownout run suites/mine.experiment.yaml slow_model --app config/brownout.yaml --seed"
+    assert words.reproduce(made).startswith(command)

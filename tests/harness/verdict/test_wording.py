@@ -107,11 +107,11 @@ def test_where_a_finding_stands(made: Finding, place: str) -> None:
         ),
         (
             result([experiment(findings=[finding(), finding(Status.NOT_APPLICABLE)])]),
-            "1 expectation held, and none stands in the way.",
+            "1 expectation held in 1 experiment, and nothing stands in the way.",
         ),
         (
             result([experiment(findings=[finding()] * 2)], clock="virtual"),
-            "2 expectations held, and none stands in the way. "
+            "2 expectations held in 1 experiment, and nothing stands in the way. "
             "Reached in virtual time: speed and capacity were not tested.",
         ),
     ],
