@@ -37,9 +37,10 @@ class BadAnswerCached(Check):
         for t in view.evidence.of("fault"):
             if t.outcome not in (Outcome.ANSWERED, Outcome.UNPROVEN):
                 bad[t.sample.prompt].add(t.sample.text.strip())
-        # A worker or a breaker may be back later than another: until then new questions get stopgaps, too.
+        # A worker or a breaker may be back later than another: until then new questions get stopgaps without a call, too.
         asked = {t.sample.prompt for phase in ("baseline", "fault") for t in view.evidence.of(phase)}
-        late = [t.sample.intended for t in view.traces if t.sample.prompt not in asked and _stopgap(t)]
+        new = [t for t in view.traces if t.sample.prompt not in asked and not t.calls]
+        late = [t.sample.intended for t in new if t.outcome is not Outcome.ANSWERED]
         open_at = max([back.sample.ended, *late]) + SETTLE
         again = [t for t in view.traces if t.sample.prompt in bad and t.sample.intended > open_at]
         found = [t for t in again if _stopgap(t) and t.sample.text.strip() in bad[t.sample.prompt]]
@@ -47,7 +48,7 @@ class BadAnswerCached(Check):
 
     def needs(self, limit: Limit | None, percentile: float | None) -> int:
         """Enough that, with half of the questions asked before, well over twenty come back that got a bad answer."""
-        return 290
+        return 340
 
     def lasts(self, limit: Limit | None) -> float:
         return 8.0
