@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from brownout.harness.check import Check, View, checks
 from brownout.harness.trace import Outcome, Trace
@@ -37,11 +38,7 @@ class BadAnswerCached(Check):
         for t in view.evidence.of("fault"):
             if t.outcome not in (Outcome.ANSWERED, Outcome.UNPROVEN):
                 bad[t.sample.prompt].add(t.sample.text.strip())
-        # A worker or a breaker may be back later than another: until then new questions get stopgaps without a call, too.
-        asked = {t.sample.prompt for phase in ("baseline", "fault") for t in view.evidence.of(phase)}
-        new = [t for t in view.traces if t.sample.prompt not in asked and not t.calls]
-        late = [t.sample.intended for t in new if t.outcome is not Outcome.ANSWERED]
-        open_at = max([back.sample.ended, *late]) + SETTLE
+        open_at = max([back.sample.ended, *_closed(view)]) + SETTLE
         again = [t for t in view.traces if t.sample.prompt in bad and t.sample.intended > open_at]
         found = [t for t in again if _stopgap(t) and t.sample.text.strip() in bad[t.sample.prompt]]
         return Invariant(len(again), tuple(Violation(t.sample.request, None, _tell(t)) for t in found))
@@ -52,6 +49,18 @@ class BadAnswerCached(Check):
 
     def lasts(self, limit: Limit | None) -> float:
         return 8.0
+
+
+def _closed(view: View) -> Iterator[float]:
+    """When a question that nobody had asked before got something else than an answer, without a call: no cache can have had it.
+
+    A worker or a breaker may be back later than another: so long the way to the model is not open for all.
+    """
+    asked = {t.sample.prompt for phase in ("baseline", "fault") for t in view.evidence.of(phase)}
+    for t in view.traces:
+        if t.sample.prompt not in asked and not t.calls and t.outcome is not Outcome.ANSWERED:
+            yield t.sample.intended
+        asked.add(t.sample.prompt)
 
 
 def _stopgap(trace: Trace) -> bool:

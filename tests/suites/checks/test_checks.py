@@ -280,3 +280,20 @@ def test_calls_of_no_request_are_counted(name: str, phase: str, limit: Limit) ->
         for i in range(int((spans[1] - spans[0]) / 0.033))
     )
     assert status(name, phase, replace(made, calls=made.calls + nobodys), limit) is Status.FAIL
+
+
+def test_what_is_cached_early_in_the_recovery_does_not_hide_what_was_cached_in_the_fault() -> None:
+    """The breaker is open for three more seconds, the app caches its stopgaps, and both kinds are asked again to the end."""
+
+    def caches_everything(t: Trace) -> Trace:
+        s = t.sample
+        if s.phase == "fault" or (s.phase == "recovery" and s.intended < 23):
+            return replace(t, sample=replace(s, text=f"Call us. {s.prompt}"), outcome=Outcome.DEGRADED, calls=())
+        if s.phase == "recovery" and s.request % 3 == 0:
+            prompt = s.request - 100 if s.request % 2 else 200 + s.request % 30
+            return replace(
+                t, sample=replace(s, prompt=prompt, text=f"Call us. {prompt}"), outcome=Outcome.UNPROVEN, calls=()
+            )
+        return t
+
+    assert status("bad_answer_cached", "recovery", evidence(caches_everything)) is Status.FAIL
