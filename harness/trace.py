@@ -20,7 +20,7 @@ class Outcome(StrEnum):
     """What the user got."""
 
     ANSWERED = "answered"
-    DEGRADED = "degraded"  # not the normal path, declared or recognised
+    DEGRADED = "degraded"  # not the normal path, and declared to be so
     SHED = "shed"  # a clean refusal by the app
     REFUSED = "refused"  # by the model
     TRUNCATED = "truncated"
