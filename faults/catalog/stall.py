@@ -30,7 +30,7 @@ class Stall(Fault):
             nonlocal said, done
             if done or not isinstance(action, Data):
                 return (action,)
-            if said >= self.after_tokens or action.part in ("close", "body"):
+            if said >= self.after_tokens or action.closing or action.part == "body":
                 done = True
                 return (pause, action)
             said += whole_tokens(action)

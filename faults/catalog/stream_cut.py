@@ -33,7 +33,7 @@ class StreamCut(Fault):
             if action.part == "body":
                 half = Data(action.body[: len(action.body) // 2], "body")
                 return (action,) if self.end == "clean" else (half, close)
-            if said >= self.after_tokens or action.part == "close":
+            if said >= self.after_tokens or action.closing:
                 return (close,)
             said += whole_tokens(action)
             return (action,)

@@ -1,190 +1,183 @@
-"""OpenAI chat completions, streaming and not.
-
-Framing as recorded from api.openai.com: each event is ``data: `` + compact JSON + two line feeds; the first delta has the
-role, empty content and a null refusal; the last has an empty delta and the finish reason; with ``include_usage`` every chunk
-has ``"usage":null`` and one more chunk has no choices and the usage; ``data: [DONE]`` ends the stream. Each chunk carries
-``service_tier``, ``system_fingerprint`` and, unless switched off, ``obfuscation``, a text of random length.
-"""
+"""OpenAI chat completions: ``POST /chat/completions``, streaming and not."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from brownout.faults.dialects.openai import OpenAI, base62
-from brownout.faults.values.answer import Answer, Usage
-from brownout.faults.values.ask import Ask, Message
+from brownout.faults.dialects._api import Received, base62, encoded, limit, parts_text, stops, whole
+from brownout.faults.dialects._openai_chunks import Chunks, call_id, fingerprint, finish_reason, usage
+from brownout.faults.dialects.openai import OpenAI
+from brownout.faults.values.answer import Answer
+from brownout.faults.values.ask import Ask, Message, Tool
 from brownout.faults.values.fault import Failure, Stamp
 from brownout.faults.values.reply import Action, Data, End, Head, Wait
 
-__all__ = ["ChatCompletions"]
+__all__ = ["ChatCompletions", "chat_tools"]
+
+_ROLES = {"developer": "system", "function": "tool"}
 
 
+@OpenAI.operation
 class ChatCompletions:
-    """``POST /chat/completions``."""
+    """Text, tool calls, structured output, several choices."""
 
     name: ClassVar[str] = "chat"
     method: ClassVar[str] = "POST"
-    path: ClassVar[str] = "/chat/completions"
+    path: ClassVar[re.Pattern[str]] = re.compile(r"/chat/completions$")
+    shown: ClassVar[str] = "/chat/completions"
 
-    def parse(self, body: Mapping[str, object]) -> Ask | Failure:
+    def __init__(self, api: OpenAI) -> None:
+        self._api = api
+
+    def parse(self, received: Received) -> Ask | Failure:
+        body = received.body
         model, messages = body.get("model"), body.get("messages")
         if not isinstance(model, str) or not model:
-            return Failure(400, message="you must provide a model parameter")
+            return _bad("you must provide a model parameter")
         if not isinstance(messages, list):
-            return Failure(400, message="Missing required parameter: 'messages'.")
+            return _bad("Missing required parameter: 'messages'.")
         if not messages:
-            return Failure(400, message="Invalid 'messages': empty array. Expected an array with minimum length 1.")
+            return _bad("Invalid 'messages': empty array. Expected an array with minimum length 1.")
         read = []
         for i, m in enumerate(messages):
             if not isinstance(m, dict) or not isinstance(m.get("role"), str):
-                return Failure(400, message=f"Invalid type for 'messages[{i}]': expected an object with a role.")
-            read.append(Message(m["role"], _text(m.get("content"))))
-        unserved = _unserved(body)
-        if unserved:
-            return Failure(501, "not_served", f"This simulated backend does not serve {unserved} yet.")
-        most = body.get("max_completion_tokens")
-        if most is None:
-            most = body.get("max_tokens")
-        if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
-            return Failure(400, message="Invalid value for 'max_completion_tokens': expected an integer above 0.")
-        stop = body.get("stop")
-        stops = (
-            (stop,)
-            if isinstance(stop, str)
-            else tuple(s for s in stop if isinstance(s, str))
-            if isinstance(stop, list)
-            else ()
+                return _bad(f"Invalid type for 'messages[{i}]': expected an object with a role.")
+            role = str(m["role"])
+            read.append(Message(_ROLES.get(role, role), parts_text(m.get("content"))))
+        if "audio" in stops(body.get("modalities")):
+            return Failure(501, "not_served", "This simulated backend does not speak audio.")
+        named = "max_completion_tokens" if body.get("max_completion_tokens") is not None else "max_tokens"
+        most = limit(body.get(named), named)
+        if isinstance(most, Failure):
+            return most
+        n = body.get("n")
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 128):
+            return _bad("Invalid value for 'n': expected an integer from 1 to 128.")
+        tools = chat_tools(body.get("tools"))
+        if isinstance(tools, Failure):
+            return tools
+        choice = _choice(body.get("tool_choice"))
+        if choice not in ("auto", "none") and not tools:
+            return _bad("Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.")
+        if choice not in ("auto", "none", "required") and choice not in {t.name for t in tools}:
+            return _bad("Invalid value for 'tool_choice': it names a function that is not in 'tools'.")
+        schema, schema_name = _schema(body.get("response_format"))
+        return Ask(
+            self.name,
+            model,
+            tuple(read),
+            body.get("stream") is True,
+            most,
+            stops(body.get("stop")),
+            str(body.get("user") or body.get("safety_identifier") or ""),
+            body,
+            tools=tools,
+            tool_choice=choice,
+            parallel=body.get("parallel_tool_calls") is not False,
+            schema=schema,
+            schema_name=schema_name,
+            choices=n or 1,
         )
-        user = body.get("user") or body.get("safety_identifier") or ""
-        return Ask(self.name, model, tuple(read), body.get("stream") is True, most, stops, str(user), body)
 
-    def reply(self, ask: Ask, answer: Answer, stamp: Stamp, headers: tuple[tuple[str, str], ...]) -> Iterator[Action]:
-        pace = answer.pace
+    def reply(self, ask: Ask, answer: Answer, stamp: Stamp) -> Iterator[Action]:
         if not ask.stream:
-            yield Wait(pace.head + pace.first_token + pace.per_token * max(0, len(answer.pieces) - 1), "generate")
-            body = json.dumps(_completion(answer, stamp), indent=2, ensure_ascii=False).encode(
-                "utf-8", "backslashreplace"
-            )
-            yield Head(200, (("content-type", "application/json"), *headers), len(body))
-            yield Data(body, "body", len(answer.pieces))
-            yield End()
-            return
-        chunk = _Chunks(ask, answer, stamp)
-        yield Wait(pace.head, "head")
-        yield Head(200, (("content-type", "text/event-stream; charset=utf-8"), *headers))
-        yield Wait(pace.first_token, "first token")
-        yield Data(chunk.delta({"role": "assistant", "content": "", "refusal": None}), "open")
-        for i, piece in enumerate(answer.pieces):
-            if i:
-                yield Wait(pace.per_token, "token")
-            yield Data(chunk.content(piece), "content", 1)
-        yield Data(chunk.delta({}, answer.finish), "close")
-        if chunk.with_usage:
-            yield Data(chunk.usage(answer.usage), "close")
-        yield Data(b"data: [DONE]\n\n", "close")
+            body = encoded(json.dumps(_completion(answer, stamp), indent=2, ensure_ascii=False))
+            return whole(answer, body, self._api.headers(stamp))
+        return self._stream(ask, answer, stamp)
+
+    def _stream(self, ask: Ask, answer: Answer, stamp: Stamp) -> Iterator[Action]:
+        options = ask.body.get("stream_options")
+        options = options if isinstance(options, dict) else {}
+        chunks = Chunks(
+            answer.model,
+            stamp,
+            with_usage=options.get("include_usage") is True,
+            obfuscated=options.get("include_obfuscation") is not False,
+        )
+        yield Wait(answer.pace.head, "head")
+        yield Head(200, (("content-type", "text/event-stream; charset=utf-8"), *self._api.headers(stamp)))
+        yield Wait(answer.pace.first_token, "first token")
+        for index, choice in enumerate((answer, *answer.others)):
+            yield from chunks.choice(choice, index)
+        if chunks.with_usage:
+            yield Data(chunks.usage(answer.usage), "usage")
+        yield Data(b"data: [DONE]\n\n", "done")
         yield End()
 
 
-def _text(content: object) -> str:
-    """The text of a message: a string, or the text parts of a list of parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "\n".join(p["text"] for p in content if isinstance(p, dict) and isinstance(p.get("text"), str))
-    return ""
+def chat_tools(given: object) -> tuple[Tool, ...] | Failure:
+    """The functions that are offered, in the form of chat completions; other kinds of tools are left out."""
+    if given is None:
+        return ()
+    if not isinstance(given, list):
+        return _bad("Invalid type for 'tools': expected an array of objects.")
+    read = []
+    for i, tool in enumerate(given):
+        function = tool.get("function") if isinstance(tool, dict) else None
+        if isinstance(tool, dict) and tool.get("type") not in (None, "function"):
+            continue
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
+            return _bad(f"Missing required parameter: 'tools[{i}].function.name'.")
+        schema = function.get("parameters")
+        read.append(Tool(function["name"], schema if isinstance(schema, dict) else {}))
+    return tuple(read)
 
 
-def _unserved(body: Mapping[str, object]) -> str:
-    """What a request needs that the simulated model cannot do: answering something else would be a wrong reply."""
-    n, form, choice = body.get("n"), body.get("response_format"), body.get("tool_choice")
-    if isinstance(n, int) and n > 1:
-        return "n > 1"
-    if isinstance(form, dict) and form.get("type") in ("json_schema", "json_object"):
-        return "response_format"
-    if choice is not None and choice not in ("auto", "none"):
-        return "tool_choice"
-    return ""
+def _bad(message: str) -> Failure:
+    return Failure(400, "bad_request", message)
 
 
-def _fingerprint(model: str) -> str:
-    return "fp_" + hashlib.blake2b(model.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
+def _choice(given: object) -> str:
+    """The tool choice in neutral terms: ``auto``, ``none``, ``required`` or a name."""
+    if isinstance(given, dict):
+        function = given.get("function")
+        name = function.get("name") if isinstance(function, dict) else None
+        return name if isinstance(name, str) and name else "auto"
+    return given if given in ("none", "required") and isinstance(given, str) else "auto"
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
-    return {
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": 0,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
+def _schema(given: object) -> tuple[Mapping[str, object] | None, str]:
+    """The JSON Schema that ``response_format`` asks for and its name; empty for any JSON object, None for text."""
+    if not isinstance(given, dict):
+        return None, ""
+    if given.get("type") == "json_object":
+        return {}, ""
+    named = given.get("json_schema") if given.get("type") == "json_schema" else None
+    schema = named.get("schema") if isinstance(named, dict) else None
+    return (schema, str(named.get("name", ""))) if isinstance(named, dict) and isinstance(schema, dict) else (None, "")
 
 
 def _completion(answer: Answer, stamp: Stamp) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
     return {
         "id": f"chatcmpl-{base62(stamp.id, 29)}",
         "object": "chat.completion",
         "created": stamp.created,
         "model": answer.model,
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish}],
-        "usage": _usage(answer.usage),
+        "choices": [_whole_choice(c, i, stamp) for i, c in enumerate((answer, *answer.others))],
+        "usage": usage(answer.usage),
         "service_tier": "default",
-        "system_fingerprint": _fingerprint(answer.model),
+        "system_fingerprint": fingerprint(answer.model),
     }
 
 
-class _Chunks:
-    """Makes the events of one stream. What all events share is encoded once."""
-
-    def __init__(self, ask: Ask, answer: Answer, stamp: Stamp) -> None:
-        options = ask.body.get("stream_options")
-        options = options if isinstance(options, dict) else {}
-        self.with_usage = options.get("include_usage") is True
-        self._noise = base62(stamp.id, 64) if options.get("include_obfuscation") is not False else ""
-        self._at = 0
-        head = {
-            "id": f"chatcmpl-{base62(stamp.id, 29)}",
-            "object": "chat.completion.chunk",
-            "created": stamp.created,
-            "model": answer.model,
-            "service_tier": "default",
-            "system_fingerprint": _fingerprint(answer.model),
-        }
-        self._head = "data: " + _compact(head)[:-1] + ',"choices":['
-
-    def content(self, piece: str) -> bytes:
-        return self._event(
-            '{"index":0,"delta":{"content":' + _compact(piece) + '},"logprobs":null,"finish_reason":null}'
-        )
-
-    def delta(self, delta: Mapping[str, object], finish: str | None = None) -> bytes:
-        return self._event(_compact({"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}))
-
-    def usage(self, usage: Usage) -> bytes:
-        return self._event("", _compact(_usage(usage)))
-
-    def _event(self, choice: str, usage: str = "null") -> bytes:
-        text = self._head + choice + "]"
-        if self.with_usage:
-            text += ',"usage":' + usage
-        if self._noise:
-            self._at = (self._at * 7 + 5) % 48
-            text += f',"obfuscation":"{self._noise[self._at : self._at + 1 + self._at % 16]}"'
-        # Half a surrogate pair has no UTF-8; what this puts in its place is its JSON escape.
-        return (text + "}\n\n").encode("utf-8", "backslashreplace")
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-OpenAI.operation(ChatCompletions())
+def _whole_choice(answer: Answer, index: int, stamp: Stamp) -> dict[str, Any]:
+    refused = answer.finish == "refusal"
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": None if refused or (answer.tools and not answer.pieces) else answer.text,
+        "refusal": answer.text if refused else None,
+        "annotations": [],
+    }
+    if answer.tools:
+        message["tool_calls"] = [
+            {
+                "id": call_id(stamp, index, i),
+                "type": "function",
+                "function": {"name": tool.name, "arguments": tool.arguments},
+            }
+            for i, tool in enumerate(answer.tools)
+        ]
+    return {"index": index, "message": message, "logprobs": None, "finish_reason": finish_reason(answer)}

@@ -96,7 +96,7 @@ class Exchange:
             ],
             "damage": answer.damage if answer else "",
             # A finish reason that was not sent was not seen by the app.
-            "finish": answer.finish if answer and self.said == len(answer.pieces) else "",
+            "finish": answer.finish if answer and self.said == answer.tokens else "",
             "texts": [self._text(i) for i in self.issued],
             "prompt_tokens": usage.prompt if self.said else 0,
             "completion_tokens": usage.completion,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Ask", "Message", "WireRequest"]
+__all__ = ["Ask", "Message", "Tool", "WireRequest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +21,34 @@ class WireRequest:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation: `role` in the provider's word, `text` the joined text parts."""
+    """One turn of a conversation; `text` is the joined text parts.
+
+    `role` is ``system``, ``user``, ``assistant``, ``tool`` (what a tool returned) or ``input`` (a text to embed or to
+    moderate); a provider's other words stay as they are.
+    """
 
     role: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that the caller offers. `schema` is the JSON Schema of its arguments."""
+
+    name: str
+    schema: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """What a call asks for. A dialect makes it from a WireRequest; the simulated model answers it.
 
-    `endpoint` is the dialect's name for the operation (``chat``, ``models`` …). `max_tokens` is None when the caller
-    set no limit. `body` is the parsed request body, for dialects and rules that need a field of their own.
+    `endpoint` is the neutral name of the operation: ``chat``, ``responses``, ``embeddings``, ``moderations``,
+    ``count_tokens``, ``models``. `max_tokens` is None when the caller set no limit. `tool_choice` is ``auto``, ``none``,
+    ``required`` or the name of a tool. `schema` is the JSON Schema that the answer must satisfy (an empty one: any JSON
+    object), None for free text. `choices` is how many answers are wanted, `dimensions` how long a vector. `reasoning` is
+    true when the caller asked to see it. `body` is the parsed request body, for dialects and rules that need a field of
+    their own.
     """
 
     endpoint: str
@@ -43,6 +59,14 @@ class Ask:
     stop: tuple[str, ...] = ()
     user: str = ""
     body: Mapping[str, object] = field(default_factory=dict, repr=False)
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+    parallel: bool = True
+    schema: Mapping[str, object] | None = None
+    schema_name: str = ""
+    choices: int = 1
+    dimensions: int | None = None
+    reasoning: bool = False
 
     @property
     def text(self) -> str:
@@ -51,8 +75,18 @@ class Ask:
 
     @property
     def prompt(self) -> str:
-        """The text of the last message that is not the assistant's."""
-        return next((m.text for m in reversed(self.messages) if m.role != "assistant"), "")
+        """The text of the last message that is neither the assistant's nor a tool's."""
+        return next((m.text for m in reversed(self.messages) if m.role not in ("assistant", "tool")), "")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The texts to embed or to moderate."""
+        return tuple(m.text for m in self.messages if m.role == "input")
+
+    @property
+    def after_tool(self) -> bool:
+        """Whether the last message is what a tool returned: a model then says its final answer."""
+        return bool(self.messages) and self.messages[-1].role == "tool"
 
     def digest(self) -> str:
         """Hash of the messages alone: equal for every attempt of one call, whatever the model or the headers."""

@@ -6,11 +6,11 @@ randomness only from the keyed generator that it is handed. A fault overrides th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from random import Random
-from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, dataclass_transform
 
 from brownout.faults.values.answer import Answer, Issued
 from brownout.faults.values.ask import Ask, WireRequest
@@ -44,9 +44,10 @@ class Accept(StrEnum):
 class Failure:
     """An error that a dialect can put in its provider's own words.
 
-    `kind` is neutral: ``overloaded``, ``server_error``, ``rate_limit``, ``quota``, ``bad_request``, ``not_found``,
-    ``not_served``, ``auth``. An empty `message` means the provider's usual text for the status. `headers` are added as they are.
-    `model` is the model asked for, where the provider's message names it. `mark` is a watermark that goes into the message.
+    `kind` is neutral: ``overloaded``, ``server_error``, ``rate_limit``, ``quota``, ``bad_request``, ``context_length``,
+    ``content_filter``, ``model_not_found``, ``not_served``, ``auth``. An empty `message` means the provider's usual text for
+    the kind or the status. `headers` are added as they are. `model` is the model asked for, where the provider's message
+    names it. `mark` is a watermark that goes into the message.
     """
 
     status: int
@@ -66,9 +67,20 @@ class Stamp:
 
 
 class Dialect(Protocol):
-    """One provider's wire format. Pure: bytes in, values out, and back."""
+    """One provider's wire format. Pure: bytes in, values out, and back.
+
+    `served` lists what it serves, as ``METHOD path``. `variables` are the environment variables by which the provider's
+    clients find their API and their key: name to value, in which ``{base}`` stands for the base URL and ``{origin}`` for
+    ``http://host:port``. `framing` is how its streams are cut into events.
+    """
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    variables: ClassVar[Mapping[str, str]]
+    framing: ClassVar[Literal["sse", "ndjson"]]
+
+    @property
+    def served(self) -> tuple[str, ...]: ...
 
     def __init__(self, models: tuple[str, ...] = ()) -> None:
         """A backend's dialect. `models` are those that the backend has; none means any."""
@@ -88,6 +100,10 @@ class Dialect(Protocol):
 
     def failure(self, failure: Failure, stamp: Stamp) -> tuple[Action, ...]:
         """An error reply in the provider's words, complete with head and end."""
+        ...
+
+    def stream_failure(self, ask: Ask, failure: Failure, stamp: Stamp) -> tuple[Action, ...]:
+        """What the provider sends when it fails in the middle of a stream, with how it ends the stream then."""
         ...
 
 

@@ -56,13 +56,19 @@ class Head:
 class Data:
     """A piece of the body, framed by the player as the head announced. `tokens` counts the model's tokens in it.
 
-    `part` says what the piece is to the dialect: ``open`` (before any content), ``content``, ``close`` (finish reason,
-    usage, end marker) or ``body`` (a whole non-streaming body).
+    `part` says what the piece is to the dialect: ``open`` (before any content, or between two parts of it), ``content``,
+    ``finish`` (holds the finish reason), ``usage`` (holds the usage alone), ``done`` (the end marker), ``idle`` (keeps the
+    connection alive and says nothing) or ``body`` (a whole body that is not streamed).
     """
 
     body: bytes
     part: str = "body"
     tokens: int = 0
+
+    @property
+    def closing(self) -> bool:
+        """Whether the piece comes after all content of a stream."""
+        return self.part in ("finish", "usage", "done")
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ class TestErrors:
                 400,
                 None,
             ),
-            (request(n=2), 501, "not_served"),
+            (request(modalities=["text", "audio"]), 501, "not_served"),
         ],
     )
     def test_what_is_no_good_request_gets_the_providers_error(
