@@ -87,6 +87,7 @@ class Api:
     name: ClassVar[str]
     title: ClassVar[str]
     framing: ClassVar[Literal["sse", "ndjson"]] = "sse"
+    overloaded: ClassVar[int] = 503
     variables: ClassVar[Mapping[str, str]] = {}
     error_type: ClassVar[str] = "application/json"
     operations: ClassVar[dict[str, type[Operation]]]
@@ -104,6 +105,10 @@ class Api:
         if cls.operations.setdefault(made.name, made) is not made:
             raise ValueError(f"two operations of {cls.name} are called {made.name}")
         return made
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        return tuple(sorted(self.operations))
 
     @property
     def served(self) -> tuple[str, ...]:

@@ -64,6 +64,7 @@ class Anthropic(Api):
 
     name: ClassVar[str] = "anthropic"
     title: ClassVar[str] = "Anthropic Messages API"
+    overloaded: ClassVar[int] = 529
     variables: ClassVar[Mapping[str, str]] = {"ANTHROPIC_BASE_URL": "{base}", "ANTHROPIC_API_KEY": "not-a-real-key"}
 
     def base_url(self, origin: str) -> str:

@@ -11,6 +11,7 @@ from itertools import count
 from brownout.faults.doors.owner import owner
 from brownout.faults.model.capacity import Slots
 from brownout.faults.model.prices import cost
+from brownout.faults.model.schema import SchemaError
 from brownout.faults.model.scribe import FIRST_ID, LedgerScribe
 from brownout.faults.model.simulated import SimulatedModel, openings
 from brownout.faults.model.spec import BackendSpec
@@ -72,13 +73,19 @@ class Exchange:
             yield action
 
     def _text(self, issued: Issued) -> dict[str, object]:
-        length = len(self.answer.text) if self.answer and issued in self.answer.issued else 0
+        shown = self.answer.issued if self.answer else ()
+        length = next((i.length for i in shown if i.id == issued.id), issued.length)
+        if self.answer and len(shown) == 1 and shown[0].id == issued.id:
+            # All that is shown is this text. A fault may have shortened it further than the model did.
+            length = min(length or len(self.answer.text), len(self.answer.text))
         return {**{f.name: getattr(issued, f.name) for f in fields(Issued)}, "length": length}
 
     def record(self, prices: BackendSpec) -> dict[str, object]:
         """What the journal keeps, apart from times."""
         ask, answer = self.ask, self.answer
-        usage = Usage(answer.usage.prompt, self.said) if answer else Usage()
+        # An answer without tokens, such as vectors, is said when its reply is.
+        charged = answer is not None and (self.said > 0 or not answer.tokens)
+        usage = Usage(answer.usage.prompt, self.said) if answer and charged else Usage()
         return {
             "call": self.number,
             "backend": self.backend,
@@ -98,9 +105,9 @@ class Exchange:
             # A finish reason that was not sent was not seen by the app.
             "finish": answer.finish if answer and self.said == answer.tokens else "",
             "texts": [self._text(i) for i in self.issued],
-            "prompt_tokens": usage.prompt if self.said else 0,
+            "prompt_tokens": usage.prompt,
             "completion_tokens": usage.completion,
-            "cost_usd": cost(ask.model, usage, prices.prices) if ask and self.said else 0.0,
+            "cost_usd": cost(ask.model, usage, prices.prices) if ask and charged else 0.0,
         }
 
 
@@ -195,8 +202,14 @@ class Backend:
             return Call(ask, key, attempt, rng, self.dialect, scribe, stamp)
 
         def healthy() -> Iterator[Action]:
-            yield Acquire(self.dialect.failure(Failure(503, "overloaded", model=ask.model), stamp))
-            answer = self.model.answer(ask, generator(seed, "answer", *key.parts(), attempt), scribe)
+            full = Failure(self.dialect.overloaded, "overloaded", model=ask.model)
+            yield Acquire(self.dialect.failure(full, stamp))
+            rng = generator(seed, "answer", *key.parts(), attempt)
+            try:
+                answer = self.model.answer(ask, rng, scribe, nth=key.site + 1)
+            except SchemaError as e:
+                yield from self.dialect.failure(Failure(400, "bad_request", str(e), ask.model), stamp)
+                return
             for hit in exchange.injections:
                 changed = hit.rule.fault.on_answer(answer, call(hit.rule))
                 hit.injected |= changed is not answer

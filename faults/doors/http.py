@@ -171,6 +171,11 @@ class Connection(asyncio.Protocol):
             return 0
         return await self._write(b"%x\r\n%b\r\n" % (len(body), body) if self._chunked else body)
 
+    async def raw(self, body: bytes) -> int:
+        """Write bytes as they are. What follows on the connection cannot be told apart from them, so it is not kept."""
+        self._keep_alive = False
+        return await self._write(body) if body else 0
+
     async def end(self) -> int:
         size = await self._write(b"0\r\n\r\n") if self._chunked and not self._bodiless else 0
         if not self._keep_alive:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from brownout.faults.model.capacity import Slots, Ticket
 from brownout.faults.values.clock import NS, Clock
-from brownout.faults.values.reply import Acquire, Action, Cut, Data, End, Hang, Head, Reply, Reset, Wait
+from brownout.faults.values.reply import Acquire, Action, Cut, Data, End, Hang, Head, Raw, Reply, Reset, Wait
 
 __all__ = ["Gone", "Played", "Timeline", "Wire", "play"]
 
@@ -31,6 +31,7 @@ class Wire(Protocol):
 
     async def head(self, head: Head) -> int: ...
     async def data(self, body: bytes) -> int: ...
+    async def raw(self, body: bytes) -> int: ...
     async def end(self) -> int: ...
     async def sleep_until(self, due_ns: int) -> None: ...
     async def gone(self) -> None:
@@ -99,7 +100,7 @@ async def play(
             slots.release(ticket)
 
 
-_KIND: dict[type, str] = {Head: "head", Data: "data", End: "end", Cut: "cut", Reset: "reset"}
+_KIND: dict[type, str] = {Head: "head", Data: "data", Raw: "raw", End: "end", Cut: "cut", Reset: "reset"}
 _END: dict[type, str] = {End: "complete", Cut: "cut", Reset: "reset"}
 
 
@@ -108,6 +109,8 @@ async def _do(action: Action, wire: Wire) -> int:
         return await wire.head(action)
     if isinstance(action, Data):
         return await wire.data(action.body)
+    if isinstance(action, Raw):
+        return await wire.raw(action.body)
     if isinstance(action, End):
         return await wire.end()
     if isinstance(action, Cut):

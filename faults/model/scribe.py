@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from brownout.faults.model.watermark.text import Codec, Kind, Text
 from brownout.faults.values.answer import Issued
@@ -19,11 +20,17 @@ class LedgerScribe:
     def __init__(self, codec: Codec, ids: Iterator[int], note: Callable[[Issued], None]) -> None:
         self._codec, self._ids, self._note = codec, ids, note
 
-    def issue(self, kind: Kind, sentences: int, before: str = "") -> tuple[str, Issued]:
-        """A new text of `sentences` sentences with `before` in front of it, and its entry in the ledger."""
+    def issue(self, kind: Kind, sentences: int, before: str = "", longest: int | None = None) -> tuple[str, Issued]:
+        """A new text of `sentences` sentences with `before` in front of it, and its entry in the ledger.
+
+        `longest` is how many characters there is room for; the text is cut there.
+        """
         issued = Issued(next(self._ids), kind.name.lower(), sentences, before)
+        text = self._codec.make(text_of(issued))
+        if longest is not None and len(text) > longest:
+            text, issued = text[:longest], replace(issued, length=longest)
         self._note(issued)
-        return self._codec.make(text_of(issued)), issued
+        return text, issued
 
     def literal(self, text: str) -> Issued:
         """An entry of the ledger for a text that holds no watermark."""

@@ -69,7 +69,8 @@ class Stamp:
 class Dialect(Protocol):
     """One provider's wire format. Pure: bytes in, values out, and back.
 
-    `served` lists what it serves, as ``METHOD path``. `variables` are the environment variables by which the provider's
+    `served` lists what it serves, as ``METHOD path``; `endpoints` are the neutral names of that. `overloaded` is the status
+    by which the provider says that it has no capacity left. `variables` are the environment variables by which the provider's
     clients find their API and their key: name to value, in which ``{base}`` stands for the base URL and ``{origin}`` for
     ``http://host:port``. `framing` is how its streams are cut into events.
     """
@@ -78,6 +79,10 @@ class Dialect(Protocol):
     title: ClassVar[str]
     variables: ClassVar[Mapping[str, str]]
     framing: ClassVar[Literal["sse", "ndjson"]]
+    overloaded: ClassVar[int]
+
+    @property
+    def endpoints(self) -> tuple[str, ...]: ...
 
     @property
     def served(self) -> tuple[str, ...]: ...

@@ -19,6 +19,7 @@ __all__ = [
     "End",
     "Hang",
     "Head",
+    "Raw",
     "Reply",
     "Reset",
     "Step",
@@ -72,6 +73,16 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """Bytes that go to the socket as they are, whatever the framing says: for replies that are no good HTTP.
+
+    The body they stand in has no length that still holds, so a `Cut` or `Reset` should follow, not an `End`.
+    """
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The reply is complete: finish the framing and keep the connection for the next request."""
 
@@ -91,7 +102,7 @@ class Hang:
     """Send nothing more and leave the connection open until the client gives up."""
 
 
-Action = Wait | Acquire | Head | Data | End | Cut | Reset | Hang
+Action = Wait | Acquire | Head | Data | Raw | End | Cut | Reset | Hang
 Reply = Iterator[Action]
 Step = Callable[[Action], Iterable[Action]]
 
