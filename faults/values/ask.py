@@ -43,8 +43,8 @@ class Tool:
 class Ask:
     """What a call asks for. A dialect makes it from a WireRequest; the simulated model answers it.
 
-    `endpoint` is the neutral name of the operation: ``chat``, ``responses``, ``embeddings``, ``moderations``,
-    ``count_tokens``, ``models``. `max_tokens` is None when the caller set no limit. `tool_choice` is ``auto``, ``none``,
+    `endpoint` is the neutral name of the operation: ``chat``, ``responses``, ``completions``, ``embeddings``,
+    ``moderations``, ``count_tokens``, ``models``. `max_tokens` is None when the caller set no limit. `tool_choice` is ``auto``, ``none``,
     ``required`` or the name of a tool. `schema` is the JSON Schema that the answer must satisfy (an empty one: any JSON
     object), None for free text. `choices` is how many answers are wanted, `dimensions` how long a vector. `reasoning` is
     true when the caller asked to see it. `body` is the parsed request body, for dialects and rules that need a field of
