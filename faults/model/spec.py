@@ -15,7 +15,7 @@ from brownout.faults.values.units import Between, Number
 
 __all__ = ["SILENT", "AnswerRule", "BackendSpec", "Capacity", "Price", "ScriptedTool", "Speed"]
 
-SILENT = frozenset(("embeddings", "moderations", "count_tokens", "models"))
+SILENT = frozenset(("embeddings", "moderations", "count_tokens", "models", "model"))
 """Endpoints whose answers hold no text."""
 
 _FORBID: dict[str, Any] = {"extra": "forbid"}
