@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -14,6 +14,7 @@ from brownout.harness.trace import Call, Outcome, Trace
 from brownout.harness.verdict.finding import Severity
 from brownout.harness.verdict.judge import Limit
 from brownout.harness.verdict.measurement import Measurement
+from brownout.harness.watch import Probe
 
 __all__ = ["UNPROVEN", "Check", "Evidence", "Expectation", "View", "checks"]
 
@@ -28,12 +29,19 @@ UNPROVEN = (
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that was recorded of one experiment, joined."""
+    """All that was recorded of one experiment, joined.
+
+    `needs` is which backends each route calls, by its configuration (empty: not said). `health` is what was seen of the
+    app's health, None where it was not watched. `least` is how many opportunities an invariant needs to be able to pass.
+    """
 
     traces: tuple[Trace, ...]
     calls: tuple[Call, ...]
     spans: Mapping[str, PhaseSpan]
     launch: Launch
+    needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    health: tuple[Probe, ...] | None = None
+    least: int = 20
 
     def of(self, phase: str) -> tuple[Trace, ...]:
         """The traces whose intended start lies in `phase`."""

@@ -12,17 +12,16 @@ from brownout.faults.doors.process import ProcessConfig
 from brownout.faults.model.watermark.text import Codec
 from brownout.faults.values.errors import SetupError
 from brownout.harness.app.running import AppRun
-from brownout.harness.backends import BackendProcess
 from brownout.harness.config.app import AppConfig, RouteSpec
 from brownout.harness.escape.escapes import Escapes
-from brownout.harness.escape.guard import Guard
 from brownout.harness.journal import read_lines
-from brownout.harness.load.client import Exchange, Target, Terms
 from brownout.harness.load.sample import Sample
-from brownout.harness.load.schedule import Arrival, PhaseSpan
+from brownout.harness.load.schedule import PhaseSpan
 from brownout.harness.outcome import Reader
 from brownout.harness.prompts import marked
+from brownout.harness.stage import Elsewhere, Stage
 from brownout.harness.trace import Call, Outcome, Trace, join
+from brownout.harness.watch import look
 
 __all__ = ["Step", "examine"]
 
@@ -41,39 +40,52 @@ class Step:
     output: str = ""
 
 
-def examine(config: AppConfig, root: Path, folder: Path) -> Iterator[Step]:
+def examine(config: AppConfig, root: Path, folder: Path, elsewhere: Elsewhere | None = None) -> Iterator[Step]:
     """Start the app as a run would, ask one question on each route, and yield what was found, step by step.
 
     Stops at the first bad step that makes the following ones meaningless. Nothing is left running.
     """
-    origin = time.monotonic_ns()
-    children: list[BackendProcess | AppRun | Guard] = []
-    escapes = Escapes(folder, config)
+    stage = Stage(config, root, folder, _served(config, time.monotonic_ns(), folder), elsewhere)
     try:
-        backends = BackendProcess.start(folder, _backends(config, origin, folder))
-        children.append(backends)
-        yield Step("backends", "ok", ", ".join(f"{n} at {o}" for n, o in backends.origins.items()))
+        yield Step("backends", "ok", stage.open_backends())
         try:
-            guard = Guard.start(folder, origin, config.app.allow)
-            children.append(guard)
-            app = AppRun.start(folder, config, backends.origins, root, guard.url)
-            children.insert(0, app)
-            with escapes.explained():
-                app.wait_ready()
+            said = stage.open_app()
         except SetupError as e:
             yield Step("app", "bad", str(e), _cure_start(str(e)), e.output)
             return
-        yield Step("app", "ok", f"started and ready at {app.base_url}")
+        yield Step("app", "ok", said)
+        users = {_user(number): next(iter(config.tenants), "") for number in range(len(config.routes))}
+        try:
+            if said := stage.log_in(users):
+                yield Step("login", "ok", said)
+        except SetupError as e:
+            yield Step("login", "bad", str(e), "see login: in brownout.yaml", stage.app.output)
+            return
+        yield from _watched(config, stage)
         for number, (name, route) in enumerate(config.routes.items()):
-            yield from _route(config, name, route, number, origin, app, folder)
-        yield from _escaped(escapes)
+            yield from _route(stage, name, route, number)
+        yield from _escaped(stage.escapes)
     finally:
-        for child in children:
-            child.stop()
+        stage.close()
 
 
-def _backends(config: AppConfig, origin: int, folder: Path) -> ProcessConfig:
-    users = {number: f"doctor-{number}" for number in range(len(config.routes))}
+def _user(number: int) -> str:
+    return f"doctor-{number}"
+
+
+def _watched(config: AppConfig, stage: Stage) -> Iterator[Step]:
+    """Whether what is to be watched can be read."""
+    for name in ("health", "metrics"):
+        watched = getattr(config.app, name)
+        if watched is not None:
+            probe = look(stage.app.base_url + watched.path)
+            said = f"GET {watched.path} answered {probe.status or probe.error}"
+            cure = "" if probe.ok else f"app.{name}.path must answer below 400 while the app is well"
+            yield Step(name, "ok" if probe.ok else "bad", said, cure)
+
+
+def _served(config: AppConfig, origin: int, folder: Path) -> ProcessConfig:
+    users = {number: _user(number) for number in range(len(config.routes))}
     return ProcessConfig(1, KEY, origin, folder / "calls.jsonl", config.backends, users=users)
 
 
@@ -85,13 +97,12 @@ def _cure_start(why: str) -> str:
     return "see the app's last output; run the command of app.start by hand"
 
 
-def _route(
-    config: AppConfig, name: str, route: RouteSpec, number: int, origin: int, app: AppRun, folder: Path
-) -> Iterator[Step]:
+def _route(stage: Stage, name: str, route: RouteSpec, number: int) -> Iterator[Step]:
+    config, folder = stage.config, stage.folder
     before = len(_calls(folder))
-    sample = _ask(config, name, number, origin, app)
-    calls = _calls_of(folder, before)
-    yield from _answered(name, route, sample, app)
+    sample = stage.ask(name, number, marked(Codec(KEY), number, 1), _user(number), next(iter(config.tenants), ""))
+    calls = _calls_of(stage, before)
+    yield from _answered(name, route, sample, stage.app)
     if not calls:
         known = ", ".join(f"{{{v}}}" for v in config.values({}, 0) if v.startswith("backend."))
         yield Step(
@@ -101,10 +112,10 @@ def _route(
             f"point the app's model client at brownout in app.env, e.g. OPENAI_BASE_URL (known: {known})",
         )
         return
-    yield from _called(name, calls)
+    yield from _called(name, route, calls)
     codec = Codec(KEY)
     (trace,) = join([sample], calls, SPANS)
-    trace = Reader(codec, calls, {number}).classify(trace)
+    trace = Reader(codec, calls, {number}, commands={name} if route.run is not None else ()).classify(trace)
     yield from _watermarks(name, trace, calls)
     if sample.end == "complete":
         yield from _streaming(name, route, sample, calls)
@@ -119,32 +130,30 @@ def _escaped(escapes: Escapes) -> Iterator[Step]:
         yield Step("other hosts", "note", note, "what the app needs while it is tested is allowed with app.allow")
 
 
-def _ask(config: AppConfig, name: str, number: int, origin: int, app: AppRun) -> Sample:
-    launch = config.launch
-    terms = Terms(Target.resolve(app.base_url), config.routes, origin, 3 * launch.patience, 6 * launch.patience)
-    text = marked(Codec(KEY), number, 1)
-    arrival = Arrival(number, 0.0, "baseline", name, number, text, f"doctor-{number}")
-    return Exchange(terms, arrival, time.monotonic_ns()).run()
-
-
 def _calls(folder: Path) -> list[Call]:
     return [Call.from_record(r) for r in read_lines(folder / "calls.jsonl")[0]]
 
 
-def _calls_of(folder: Path, before: int) -> list[Call]:
+def _calls_of(stage: Stage, before: int) -> list[Call]:
     """The calls since there were `before`. They are recorded when they end, which may be a moment after the answer did."""
     deadline = time.monotonic() + 1.0
     while time.monotonic() < deadline:
-        if len(found := _calls(folder)) > before:
+        stage.backends.check()
+        if len(found := _calls(stage.folder)) > before:
             time.sleep(0.2)
-            return _calls(folder)[before:]
+            stage.backends.check()
+            return _calls(stage.folder)[before:]
         time.sleep(0.05)
     return found[before:]
 
 
 def _answered(name: str, route: RouteSpec, sample: Sample, app: AppRun) -> Iterator[Step]:
     """Whether the reply came, ended, is good, and is not taken for a degraded one."""
-    said = f"{route.method} {route.path} answered {sample.status or 'nothing'}"
+    said = (
+        f"{route.asked} answered {sample.status or 'nothing'}"
+        if route.run is None
+        else f"{route.asked}: exit status {sample.status}"
+    )
     if sample.end == "complete" and sample.good and sample.text:
         yield Step(f"{name}: answer", "ok", f"{said}, {len(sample.text)} characters of text")
         if sample.degraded:
@@ -156,23 +165,19 @@ def _answered(name: str, route: RouteSpec, sample: Sample, app: AppRun) -> Itera
         "left": "the app did not answer in time with a healthy backend; launch.patience says how long users wait",
         "timeout": "the app did not end its answer in time with a healthy backend",
         "truncated": f"routes.{name}.answer says how the end is announced, and it was not: check done",
-        "error": f"routes.{name}: path, method, headers and body must be those of a real user's request",
+        "error": f"routes.{name}: path, method, headers and body must be those of a real user's request"
+        if route.run is None
+        else "run the command by hand, with the environment of app.env",
     }
     cure = cures.get(sample.end, "")
     if sample.end == "complete" and not sample.text:
         cure = f"routes.{name}.answer must lead to the answer's text"
     elif sample.end == "complete":
         cure = f"no rule of routes.{name}.good holds for this reply"
-    yield Step(f"{name}: answer", "bad", f"{said}: {sample.error or sample.end}", cure, _tail(app))
+    yield Step(f"{name}: answer", "bad", f"{said}: {sample.error or sample.end}", cure, app.output)
 
 
-def _tail(app: AppRun) -> str:
-    from brownout.harness.supervisor.child import tail
-
-    return tail(app.log)
-
-
-def _called(name: str, calls: list[Call]) -> Iterator[Step]:
+def _called(name: str, route: RouteSpec, calls: list[Call]) -> Iterator[Step]:
     """Which backends were called, and whether they could answer."""
     listed = ", ".join(
         f"{c.backend} ({c.endpoint or 'unknown'} {c.model}) {c.status or c.end}".strip() for c in calls[:5]
@@ -180,6 +185,9 @@ def _called(name: str, calls: list[Call]) -> Iterator[Step]:
     failed = [c for c in calls if c.status >= 400]
     if not failed:
         yield Step(f"{name}: calls", "ok", f"{len(calls)} made: {listed}")
+        if missed := [b for b in route.needs if b not in {c.backend for c in calls}]:
+            cure = f"routes.{name}.needs names the backends that the route calls; is the app pointed at each of them?"
+            yield Step(f"{name}: needs", "bad", f"{', '.join(missed)} was not called", cure)
         return
     cure = {
         404: "an unknown path or model: compare the base URL with the placeholder's, and models: with the app's model names",
@@ -207,7 +215,7 @@ def _watermarks(name: str, trace: Trace, calls: list[Call]) -> Iterator[Step]:
 
 def _streaming(name: str, route: RouteSpec, sample: Sample, calls: list[Call]) -> Iterator[Step]:
     """Whether text becomes visible while the model still speaks."""
-    if route.answer.json is not None:
+    if route.read.json is not None:
         yield Step(
             f"{name}: streaming", "note", "the answer comes in one piece: the first words take as long as the last"
         )

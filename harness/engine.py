@@ -31,6 +31,7 @@ from brownout.harness.events import (
 )
 from brownout.harness.rehearsal import Rehearsal, failed
 from brownout.harness.sizing import size
+from brownout.harness.stage import Elsewhere
 from brownout.harness.verdict.finding import Waiver, apply_waivers
 from brownout.harness.verdict.result import App, ExperimentResult, Result, to_json
 from brownout.harness.verdict.table import verdict
@@ -56,6 +57,8 @@ class Engine:
     """Makes the run's watermarks its own. Decisions and schedules do not depend on it."""
     left_out: tuple[str, ...] = ()
     """Experiments that were asked for and are not run, a line each with the reason."""
+    elsewhere: Elsewhere | None = None
+    """Backends that run already; None: each experiment starts its own."""
 
     @property
     def run_id(self) -> str:
@@ -103,7 +106,9 @@ class Engine:
         """Run an experiment, and once more when its measurement was unsound by chance. Its result is appended to `out`."""
         shape = size(experiment, self.config.launch)
         folder = self.folder / experiment.name
-        rehearsal = Rehearsal(experiment, self.config, shape, self.seed, self._key(experiment), folder, self.root)
+        rehearsal = Rehearsal(
+            experiment, self.config, shape, self.seed, self._key(experiment), folder, self.root, self.elsewhere
+        )
         for attempt in (1, 2):
             if attempt == 2:
                 folder = self.folder / f"{experiment.name}.2"
@@ -161,11 +166,17 @@ class Engine:
         )
 
     def _app(self) -> App:
-        start = self.config.app.start
-        words = start if isinstance(start, str) else " ".join(w if w.startswith("{") else shlex.quote(w) for w in start)
-        command = masked(words.replace("{python}", "python"))
+        command = masked(self._command().replace("{python}", "python"))
         bundled, _, variant = self.app.partition(":")
         return App(bundled, variant, command) if bundled in apps else App(self.config.app.name, "", command, self.app)
+
+    def _command(self) -> str:
+        """How the app is started, where it runs, or how it is asked."""
+        app = self.config.app
+        if app.url:
+            return app.url
+        start = app.start or next((r.run for r in self.config.routes.values() if r.run is not None), "")
+        return start if isinstance(start, str) else " ".join(w if w.startswith("{") else shlex.quote(w) for w in start)
 
     def _manifest(self, started: str) -> None:
         packages = ("brownout", "faker", "httptools", "locust", "openai", "pydantic", "uvloop")

@@ -16,6 +16,10 @@ from brownout.harness.trace import Call, Outcome, Source, Trace
 __all__ = ["Reader"]
 
 
+EX_TEMPFAIL = 75
+"""The exit status by which a command says that it should be tried again later (sysexits.h): a clean refusal."""
+
+
 @dataclass(frozen=True)
 class _Origin:
     """Which call said a text of the ledger."""
@@ -36,7 +40,8 @@ class Reader:
     """Classifies traces. Built from everything that the backends issued in a run and the prompts that were asked.
 
     `same` tells whether two prompts ask the same question, so that a cache may answer one with the other's answer. `ruled`
-    names the routes whose `good:` rules look into the reply: where no watermark can be seen, they decide.
+    names the routes whose `good:` rules look into the reply: where no watermark can be seen, they decide. `commands` names
+    the routes that run a command, whose status is an exit status.
     """
 
     def __init__(
@@ -47,8 +52,9 @@ class Reader:
         *,
         same: Callable[[int, int], bool] = operator.eq,
         ruled: Container[str] = (),
+        commands: Container[str] = (),
     ) -> None:
-        self._codec, self._same, self._ruled = codec, same, ruled
+        self._codec, self._same, self._ruled, self._commands = codec, same, ruled, commands
         self._ledger: dict[int, Text] = {p: Text(p, 2, Kind.PROMPT) for p in prompts}
         self._origins: dict[int, _Origin] = {}
         self._literals: dict[str, list[int]] = {}
@@ -72,8 +78,14 @@ class Reader:
         if s.end == "refused":
             return replace(trace, outcome=Outcome.ERROR, why=s.error or "no reply")
         if s.end == "error" or (s.end == "complete" and not s.good):
-            clean = s.status in (429, 503) and s.retry_after is not None
-            why = f"status {s.status}" + (f": {s.error}" if s.error else "")
+            if s.route in self._commands:
+                clean, why = (
+                    s.status == EX_TEMPFAIL,
+                    s.error or f"exit status {s.status}, not good by the rules of its route",
+                )
+            else:
+                clean = s.status in (429, 503) and s.retry_after is not None
+                why = f"status {s.status}" + (f": {s.error}" if s.error else "")
             return replace(trace, outcome=Outcome.SHED if clean else Outcome.ERROR, why=why)
         return self._read(trace)
 

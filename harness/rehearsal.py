@@ -1,4 +1,4 @@
-"""One live experiment: backends, app and load as children, phases on a shared clock, and what it came to."""
+"""One live experiment: its stage, its load, phases on a shared clock, and what it came to."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ from brownout.faults.model.watermark.text import Codec
 from brownout.faults.plans.plan import FaultPlan, Window
 from brownout.faults.values.clock import NS, since
 from brownout.faults.values.errors import SetupError
-from brownout.harness.app.running import AppRun
-from brownout.harness.backends import BackendProcess
 from brownout.harness.check import Evidence
 from brownout.harness.config.app import AppConfig
 from brownout.harness.config.experiment import Experiment
 from brownout.harness.escape.escapes import Escapes
-from brownout.harness.escape.guard import Guard
 from brownout.harness.events import Event, PhaseStarted, Progress, StepDone
 from brownout.harness.journal import Follower, read_lines
 from brownout.harness.judging import findings
 from brownout.harness.load.run import LoadConfig, LoadRun
 from brownout.harness.load.sample import Sample
-from brownout.harness.load.schedule import Arrival, PhaseSpan, make_schedule, write
+from brownout.harness.load.schedule import Arrival, PhaseSpan, make_schedule, rephased, write
 from brownout.harness.outcome import Reader, classified
 from brownout.harness.prompts import marked, question
 from brownout.harness.sizing import Size, border
+from brownout.harness.stage import Elsewhere, Stage, must_be_good
 from brownout.harness.summary import summarise
 from brownout.harness.trace import Call, join
 from brownout.harness.validity import validity
 from brownout.harness.verdict.result import ExperimentResult
+from brownout.harness.watch import probes, watching
 
 __all__ = ["WARM_UP", "Rehearsal"]
 
@@ -54,6 +53,7 @@ class Rehearsal:
     key: str
     folder: Path
     root: Path
+    elsewhere: Elsewhere | None = None
 
     def run(self) -> Iterator[Event]:
         """Run the load, yielding what happens. Children are stopped whatever happens; SetupError ends the experiment."""
@@ -62,50 +62,39 @@ class Rehearsal:
         codec = Codec(self.key)
         schedule = self._schedule(codec)
         write(self.folder / "schedule.jsonl", schedule)
-        children: list[BackendProcess | AppRun | LoadRun | Guard] = []
+        stage = Stage(self.config, self.root, self.folder, self._served(origin, schedule), self.elsewhere)
+        load: LoadRun | None = None
         try:
             started = time.monotonic()
-            backends = BackendProcess.start(self.folder, self._backends(origin, schedule))
-            children.append(backends)
-            where = ", ".join(f"{n} at {o}" for n, o in backends.origins.items())
-            yield StepDone(name, "backend", where, time.monotonic() - started)
+            yield StepDone(name, "backend", stage.open_backends(), time.monotonic() - started)
 
             started = time.monotonic()
-            guard = Guard.start(self.folder, origin, self.config.app.allow)
-            children.append(guard)
-            app = AppRun.start(self.folder, self.config, backends.origins, self.root, guard.url)
-            children.insert(0, app)
-            with self._escapes.explained():
-                app.wait_ready()
-            yield StepDone(name, "app", f"ready at {app.base_url}", time.monotonic() - started)
+            yield StepDone(name, "app", stage.open_app(), time.monotonic() - started)
 
             started = time.monotonic()
-            with self._escapes.explained():
-                for route in self.config.routes:
-                    app.warm_up(route, marked(codec, WARM_UP, self.seed))
-                made = self._warm_up_calls()
-            asked = (
-                "one request"
-                if len(self.config.routes) == 1
-                else f"a request to each of {len(self.config.routes)} routes"
-            )
-            told = "; ".join(filter(None, (f"{asked} made {made} calls", self._escapes.note())))
-            yield StepDone(name, "warm-up", told, time.monotonic() - started)
+            users = {"warm-up": self._tenant} | {a.user: a.tenant for a in schedule}
+            if said := stage.log_in(users):
+                yield StepDone(name, "login", said, time.monotonic() - started)
 
             started = time.monotonic()
-            load = LoadRun.start(self.folder, self._load(origin, app.base_url))
-            children.insert(0, load)
+            said = self._warm_up(stage, codec)
+            yield StepDone(name, "warm-up", said, time.monotonic() - started)
+
+            started = time.monotonic()
+            load = LoadRun.start(self.folder, self._load(origin, stage))
             load.wait_ready()
             yield StepDone(name, "load", f"{len(schedule)} requests at {self.size.rps:g}/s", time.monotonic() - started)
 
             begin = time.monotonic_ns() + round(LEAD * NS)
-            backends.begin(begin)
+            stage.backends.begin(begin)
             load.begin(begin)
-            yield from self._watch(since(origin, begin), origin, (app, backends, guard), load)
+            with watching(self.config.app, stage.app.base_url, origin, self.folder):
+                yield from self._watch(since(origin, begin), origin, stage, load)
         finally:
-            with contextlib.ExitStack() as stopping:  # one that cannot be stopped must not keep the others running
-                for child in reversed(children):
-                    stopping.callback(child.stop)
+            with contextlib.ExitStack() as stopping:
+                stopping.callback(stage.close)
+                if load is not None:
+                    stopping.callback(load.stop)
 
     @property
     def strayed(self) -> bool:
@@ -124,9 +113,11 @@ class Rehearsal:
             routes={name: route.weight for name, route in self.config.routes.items()},
             prompt_text=lambda i: marked(codec, i, self.seed),
             repeat=self.experiment.repeat,
+            tenants={name: tenant.weight for name, tenant in self.config.tenants.items()},
+            turns={name: r.conversation for name, r in self.config.routes.items() if r.conversation is not None},
         )
 
-    def _backends(self, origin: int, schedule: tuple[Arrival, ...]) -> ProcessConfig:
+    def _served(self, origin: int, schedule: tuple[Arrival, ...]) -> ProcessConfig:
         plans = (
             phase.plan.within(Window(span.start, span.end))
             for phase, span in zip(self.experiment.phases, self.size.spans, strict=True)
@@ -141,22 +132,45 @@ class Rehearsal:
             users={a.prompt: a.user for a in schedule} | {WARM_UP: "warm-up"},
         )
 
-    def _load(self, origin: int, base_url: str) -> LoadConfig:
-        launch = self.config.launch
+    def _load(self, origin: int, stage: Stage) -> LoadConfig:
+        launch, app = self.config.launch, stage.app
         return LoadConfig(
             origin_ns=origin,
-            base_url=base_url,
+            base_url=app.base_url,
             schedule=self.folder / "schedule.jsonl",
             samples=self.folder / "requests.jsonl",
             patience=launch.patience,
             longest=max(3 * launch.patience, 2 * launch.total_p95),
-            routes=self.config.routes,
+            routes=app.routes,
+            tenants=self.config.tenants,
+            sessions=stage.sessions,
+            env=app.env,
+            cwd=app.cwd,
         )
 
-    def _warm_up_calls(self) -> int:
+    @property
+    def _tenant(self) -> str:
+        """The tenant of the warm-up: the first one."""
+        return next(iter(self.config.tenants), "")
+
+    def _warm_up(self, stage: Stage, codec: Codec) -> str:
+        """Ask each route once, with healthy backends. Returns what to say of it; SetupError when that does not work."""
+        text = marked(codec, WARM_UP, self.seed)
+        with self._escapes.explained():
+            for name, route in self.config.routes.items():
+                sample = stage.ask(name, WARM_UP, text, "warm-up", self._tenant)
+                stage.app.check()
+                must_be_good(name, route.asked, sample, stage.app.output)
+            made = self._warm_up_calls(stage)
+        count = len(self.config.routes)
+        asked = "one request" if count == 1 else f"a request to each of {count} routes"
+        return "; ".join(filter(None, (f"{asked} made {made} calls", self._escapes.note())))
+
+    def _warm_up_calls(self, stage: Stage) -> int:
         """How many calls the warm-up made; SetupError for none. A record is written when its call has ended."""
         deadline = time.monotonic() + 2.0
         while time.monotonic() < deadline:
+            stage.check()
             calls, _ = read_lines(self.folder / "calls.jsonl")
             if calls:
                 return len(calls)
@@ -167,10 +181,8 @@ class Rehearsal:
             f"(known: {values})"
         )
 
-    def _watch(
-        self, begins: float, origin: int, running: tuple[BackendProcess | AppRun | Guard, ...], load: LoadRun
-    ) -> Iterator[Event]:
-        """Follow the load to its end; what is `running` must run on. `begins` is in seconds since the origin."""
+    def _watch(self, begins: float, origin: int, stage: Stage, load: LoadRun) -> Iterator[Event]:
+        """Follow the load to its end; what is on the stage must run on. `begins` is in seconds since the origin."""
         name, spans = self.experiment.name, list(self.size.spans)
         labels = {p.name: tuple(r.label for r in p.plan.rules) for p in self.experiment.phases}
         samples, calls = Follower(self.folder / "requests.jsonl"), Follower(self.folder / "calls.jsonl")
@@ -178,8 +190,7 @@ class Rehearsal:
         made = hit = 0
         phase, shown = "", -1.0
         while not load.finished:
-            for child in running:
-                child.check()
+            stage.check()
             elapsed = since(origin, time.monotonic_ns()) - begins
             while spans and elapsed >= spans[0].start:
                 span = spans.pop(0)
@@ -204,15 +215,19 @@ class Rehearsal:
         samples = [Sample.from_record(r) for r in records]
         calls = tuple(c for c in map(Call.from_record, lines) if c.arrived >= begins)
         spans = {s.name: PhaseSpan(s.name, s.start + begins, s.end + begins) for s in self.size.spans}
+        samples = rephased(samples, spans.values())
         reader = Reader(
             Codec(self.key),
             calls,
             {s.prompt for s in samples},
             same=lambda a, b: question(a, self.seed) == question(b, self.seed),
             ruled={name for name, route in self.config.routes.items() if any(r.looks_inside for r in route.good)},
+            commands={name for name, route in self.config.routes.items() if route.run is not None},
         )
         traces = classified(reader, join(samples, calls, spans, border(self.config.launch)))
-        return Evidence(traces, calls, spans, self.config.launch), broken + unread
+        needs = {name: frozenset(route.needs) for name, route in self.config.routes.items()}
+        health = probes(self.folder) if self.config.app.health else None
+        return Evidence(traces, calls, spans, self.config.launch, needs, health, self.config.least), broken + unread
 
     def result(self, begins: float, attempts: int) -> ExperimentResult:
         """Judge what was recorded."""

@@ -32,6 +32,15 @@ def test_the_readmes_configuration(tmp_path: Path) -> None:
     assert read_experiment(tmp_path / "x.experiment.yaml", config.launch).name == "broken_streams"
 
 
+def test_the_reference_of_brownout_yaml(tmp_path: Path) -> None:
+    (configuration,) = blocks("docs/brownout-yaml.md", "yaml")
+    file = tmp_path / "brownout.yaml"
+    file.write_text(configuration)
+    config = AppConfig.read(file)
+    assert set(config.backends) == {"primary", "secondary", "embeddings"}
+    assert config.routes["chat"].conversation is not None
+
+
 def test_the_readme_lists_the_experiments_of_the_launch_suite() -> None:
     readme = (ROOT / "README.md").read_text()
     for name in suites()["launch"].experiments:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from brownout.faults.dialects._api import Api, Headers, compact, encoded
+from brownout.faults.dialects._openai_events import failed
 from brownout.faults.values.ask import Ask
 from brownout.faults.values.fault import Failure, Stamp, dialects
 from brownout.faults.values.reply import Action, Data, End
@@ -85,12 +86,16 @@ class OpenAI(Api):
             _KINDS.get(failure.kind) or _STATUSES.get(failure.status) or _STATUSES[400 if failure.status < 500 else 500]
         )
         message = " ".join(filter(None, (failure.message or text.format(model=failure.model), failure.mark)))
-        return {"message": message, "type": kind, "param": None, "code": code}
+        # Only the Responses API, which refuses an unknown model with this status, names the parameter.
+        param = "model" if failure.kind == "model_not_found" and failure.status == 400 else None
+        return {"message": message, "type": kind, "param": param, "code": code}
 
     def error_body(self, failure: Failure, stamp: Stamp) -> bytes:
         return json.dumps({"error": self.error(failure)}, indent=2).encode()
 
     def stream_failure(self, ask: Ask, failure: Failure, stamp: Stamp) -> tuple[Action, ...]:
+        if ask.endpoint == "responses":
+            return (*(Data(event, "done") for event in failed(ask, self.error(failure), stamp)), End())
         # Chat completions: an event that holds the error object alone; no end marker follows it.
         return (Data(encoded("data: " + compact({"error": self.error(failure)}) + "\n\n"), "done"), End())
 

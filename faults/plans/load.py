@@ -29,7 +29,7 @@ from brownout.faults.values.fault import Accept, Fault, dialects, faults
 from brownout.faults.values.registry import did_you_mean
 from brownout.faults.values.units import Seconds
 
-__all__ = ["Incident", "incidents", "load_plan", "parse_rules"]
+__all__ = ["Incident", "incidents", "load_plan", "parse_plan", "parse_rules"]
 
 INCIDENTS = Path(__file__).parent.parent / "catalog" / "incidents.yaml"
 
@@ -55,7 +55,11 @@ class _Scope:
 
 def load_plan(path: Path, backends: Collection[str] | None = None) -> FaultPlan:
     """Read a plan file. `backends` are the names that a scope may give; None: any. Raises ConfigError with every mistake."""
-    document = Document.read(path)
+    return parse_plan(Document.read(path), backends)
+
+
+def parse_plan(document: Document, backends: Collection[str] | None = None) -> FaultPlan:
+    """The plan that a document holds, as `load_plan` reads it. Raises ConfigError with every mistake."""
     if not isinstance(document.data, Mapping) or set(document.data) != {"faults"}:
         keys = [k for k in document.data if k != "faults"] if isinstance(document.data, Mapping) else []
         at: Location = (keys[0],) if keys else ()

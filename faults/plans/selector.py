@@ -43,6 +43,11 @@ class Selector(Protocol):
         """Raises ValueError with what can be written."""
         ...
 
+    @property
+    def said(self) -> object:
+        """What `parse` made it from, as JSON has it."""
+        ...
+
     def picks(self, draw: Draw) -> bool: ...
 
 

@@ -9,6 +9,9 @@ from typing import Annotated, Any
 from brownout.faults.values.errors import shown
 
 __all__ = [
+    "NUMBER_PATTERN",
+    "SECONDS_PATTERN",
+    "SHARE_PATTERN",
     "Between",
     "Number",
     "Seconds",
@@ -23,6 +26,17 @@ __all__ = [
 _UNITS = {"": 1.0, "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _LONGEST = 366 * 24 * 3600.0
 _DURATION = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*")
+
+# The same rules for JSON Schema (ECMA 262, which has no flag for case): a text that a pattern takes is read, but for
+# one of more than a year or above 100 %.
+_CASES = "|".join("".join(f"[{c}{c.upper()}]" for c in unit) for unit in _UNITS if unit)
+SECONDS_PATTERN = rf"[0-9]*\.?[0-9]+\s*({_CASES})?"
+SHARE_PATTERN = r"[0-9]*\.?[0-9]+\s*%?"
+NUMBER_PATTERN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+
+
+def _schema(pattern: str, *examples: str | float, **limits: float) -> dict[str, Any]:
+    return {"type": ["number", "string"], **limits, "pattern": rf"^\s*{pattern}\s*$", "examples": list(examples)}
 
 
 def parse_seconds(value: object) -> float:
@@ -96,14 +110,16 @@ class _Parsed:
         return dict(self.schema)
 
 
-Seconds = Annotated[float, _Parsed(parse_seconds, {"type": ["number", "string"], "examples": ["250ms", "1.5s", 2]})]
+Seconds = Annotated[
+    float, _Parsed(parse_seconds, _schema(SECONDS_PATTERN, "250ms", "1.5s", 2, minimum=0, maximum=_LONGEST))
+]
 """A field that holds seconds and is written as a duration."""
 
-Share = Annotated[float, _Parsed(parse_share, {"type": ["number", "string"], "examples": ["95%", 0.95]})]
+Share = Annotated[float, _Parsed(parse_share, _schema(SHARE_PATTERN, "95%", 0.95, minimum=0, maximum=1))]
 """A field that holds a share from 0 to 1 and may be written as a percentage."""
 
 
-Number = Annotated[float, _Parsed(parse_number, {"type": "number"})]
+Number = Annotated[float, _Parsed(parse_number, _schema(NUMBER_PATTERN, 2.5))]
 """A field that holds a finite number; true and false are none."""
 
 

@@ -1,36 +1,71 @@
-"""A user's request to the app, from a route and a question."""
+"""A user's request to the app, from a route, a question and who asks it."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from brownout.harness.config.app import RouteSpec, fill
+from brownout.harness.app.session import Session
+from brownout.harness.app.talk import Talk, as_text
+from brownout.harness.config.fields import fill, placeholders
+from brownout.harness.config.route import RouteSpec
 
-__all__ = ["request_for"]
+__all__ = ["environment_values", "filled", "request_for"]
 
 
-def request_for(route: RouteSpec, prompt: str, user: str) -> dict[str, Any]:
-    """`method`, `path`, `headers` (lower-case names) and `body` (bytes), with ``{prompt}`` and ``{user}`` filled in.
+def request_for(
+    route: RouteSpec,
+    prompt: str,
+    user: str,
+    *,
+    tenant: str = "",
+    headers: Mapping[str, str] | None = None,
+    session: Session | None = None,
+    talk: Talk | None = None,
+) -> dict[str, Any]:
+    """`method`, `path`, `headers` (lower-case names) and `body` (bytes), with all placeholders of `RouteSpec` filled in.
 
-    In the path they are percent-encoded. A body that is not a text is sent as JSON, and its content type says so unless the
-    route gives one.
+    `headers` are the tenant's. In the path values are percent-encoded. What a value brings in is not filled again. A body
+    that is not a text is sent as JSON, and its content type says so unless the route gives one.
     """
-    values = {"prompt": prompt, "user": user}
-
-    def filled(value: Any) -> Any:
-        if isinstance(value, str):
-            return fill(value, values)
-        if isinstance(value, Mapping):
-            return {k: filled(v) for k, v in value.items()}
-        return [filled(v) for v in value] if isinstance(value, list) else value
-
-    body = filled(route.body)
-    headers = {k.lower(): fill(v, values) for k, v in route.headers.items()}
+    session = session or Session()
+    values = {"prompt": prompt, "user": user, "tenant": tenant}
+    values |= {f"login.{name}": value for name, value in session.values.items()}
+    lists: dict[str, list[dict[str, str]]] = {}
+    if talk is not None:
+        values |= {"conversation": talk.id}
+        named = route.conversation.take if route.conversation else {}
+        values |= {f"conversation.{name}": talk.values.get(name, "") for name in named}
+        lists = {"history": talk.history, "messages": [*talk.history, {"role": "user", "content": prompt}]}
+        values |= {name: as_text(messages) for name, messages in lists.items()}
+    body = filled(route.body, values, lists)
+    made = {
+        k.lower(): filled(v, values)
+        for part in (headers or {}, session.headers, route.headers)
+        for k, v in part.items()
+    }
     if not isinstance(body, str | None):
-        headers.setdefault("content-type", "application/json")
+        made.setdefault("content-type", "application/json")
         body = json.dumps(body)
-    path = fill(route.path, {k: quote(v, safe="") for k, v in values.items()})
-    return {"method": route.method, "path": path, "headers": headers, "body": (body or "").encode()}
+    path = filled(route.path, {k: quote(v, safe="") for k, v in values.items()})
+    return {"method": route.method, "path": path, "headers": made, "body": (body or "").encode()}
+
+
+def filled(value: Any, values: Mapping[str, str], lists: Mapping[str, list[dict[str, str]]] | None = None) -> Any:
+    """A body, or a text, with ``{name}`` and ``{env.NAME}`` filled in; a text that is only the name of a list becomes it."""
+    if isinstance(value, str):
+        if lists and value[:1] == "{" and value[1:-1] in lists and value[-1:] == "}":
+            return lists[value[1:-1]]
+        return fill(value, {**environment_values(value), **values})
+    if isinstance(value, Mapping):
+        return {k: filled(v, values, lists) for k, v in value.items()}
+    return [filled(v, values, lists) for v in value] if isinstance(value, list) else value
+
+
+def environment_values(text: str) -> dict[str, str]:
+    """What ``{env.NAME}`` in a text stands for: variables of brownout's own environment."""
+    wanted = (name for name in placeholders(text) if name.startswith("env."))
+    return {name: os.environ[name[4:]] for name in wanted if name[4:] in os.environ}

@@ -30,16 +30,18 @@ def judge_reply(
 ) -> tuple[bool, str]:
     """Whether a reply is a good one, and which rule says that it is degraded ('' when none does).
 
-    Good: any rule of `good` holds; without rules, the status is 2xx. `status` is 0 where no reply came.
+    Good: any rule of `good` holds; without rules, the status is 2xx. `status` is 0 where no reply came. Of a command it is the
+    exit status, which is good when it is 0.
     """
     lowered = {k.lower(): v for k, v in headers.items()}
     # A body of newline-delimited JSON is not one document but many.
-    documents = body_text.split("\n") if route.answer.ndjson is not None else [body_text]
+    documents = body_text.split("\n") if route.read.ndjson is not None else [body_text]
 
     def holds(rule: ReplyRule) -> bool:
         return _holds(rule, status, lowered, documents, read)
 
-    good = any(map(holds, route.good)) if route.good else 200 <= status <= 299
+    usual = 200 <= status <= 299 if route.run is None else status == 0
+    good = any(map(holds, route.good)) if route.good else usual
     return good, next((_describe(rule) for rule in route.degraded if holds(rule)), "")
 
 

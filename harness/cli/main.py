@@ -18,6 +18,7 @@ from rich.console import Console as Terminal
 from rich.markup import escape
 
 from brownout.faults.values.errors import BrownoutError, ConfigError, SetupError
+from brownout.harness.cli.schema import Files
 
 __all__ = ["app", "main"]
 
@@ -31,6 +32,8 @@ app = typer.Typer(
 FAILED, INTERRUPTED, CLOSED_PIPE = 70, 130, 141
 """Exit codes beside verdicts and errors of input: an error of our own, an interrupt, and an output that nobody reads."""
 MOST_PROBLEMS = 30
+BACKEND = "Use the backends of a brownout serve at this address; BROWNOUT_TOKEN holds its token."
+CONFIRM = "Confirm that load may go to this host, which is not this machine and which app.url names."
 
 
 class Things(StrEnum):
@@ -80,6 +83,8 @@ def run(
         typer.Option("--max-minutes", min=0.1, help="Leave out experiments that do not fit; the report lists them."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run and what it could prove.")] = False,
+    backend: Annotated[str | None, typer.Option("--backend", help=BACKEND)] = None,
+    confirm_host: Annotated[list[str] | None, typer.Option("--confirm-host", help=CONFIRM)] = None,
     strict: Annotated[bool, typer.Option("--strict", help="GO WITH CONDITIONS exits with 1.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the verdict only.")] = False,
 ) -> None:
@@ -89,10 +94,14 @@ def run(
     from brownout.harness.config.catalogue import check_waivers, select, unasked
     from brownout.harness.engine import Engine
     from brownout.harness.events import RunFinished
+    from brownout.harness.hosts import check_confirmed
     from brownout.harness.planning import fit, plan
     from brownout.harness.report import reports
+    from brownout.harness.stage import elsewhere
 
     found = find(target)
+    check_confirmed(found.config.app.url, confirm_host or ())
+    there = elsewhere(found.config, backend)
     chosen = select(experiments or [], suite, found.config.launch, found.config.backends)
     check_waivers(found.config.waivers, chosen, found.root)
     if found.note:
@@ -117,7 +126,15 @@ def run(
     code = FAILED
     experiments_kept = tuple(p.experiment for p in kept)
     engine = Engine(
-        found.given, found.config, found.root, experiments_kept, seed, folder.resolve(), strict, left_out=left_out
+        found.given,
+        found.config,
+        found.root,
+        experiments_kept,
+        seed,
+        folder.resolve(),
+        strict,
+        left_out=left_out,
+        elsewhere=there,
     )
     with Console(quiet=quiet, reports=[r.filename for r in formats]) as console:
         for event in engine.run():
@@ -134,16 +151,20 @@ def serve(
     plan: Annotated[
         Path | None, typer.Option(help="A fault plan (*.plan.yaml); without one the backend is healthy.")
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8099,
+    target: Annotated[
+        str | None, typer.Option("--app", help="Serve the backends of this brownout.yaml [default: one of --dialect].")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The first port; 0 takes any free ones.")] = 8099,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     dialect: Annotated[str, typer.Option(help="Which provider's wire format to speak.")] = "openai",
     seed: Annotated[int, typer.Option(min=0, help="Repeats answers and faults.")] = 1,
     journal: Annotated[Path | None, typer.Option(help="Append a record of each call to this file.")] = None,
 ) -> None:
-    """Serve a simulated backend by hand, until interrupted."""
-    from brownout.harness.cli.serving import serve as serve_backend
+    """Serve simulated backends by hand, or for a run elsewhere, until interrupted."""
+    from brownout.harness.cli.serving import Serving
+    from brownout.harness.cli.serving import serve as serve_backends
 
-    raise typer.Exit(serve_backend(plan, port, host, dialect, seed, journal))
+    raise typer.Exit(serve_backends(Serving(plan, port, host, dialect, seed, journal, target)))
 
 
 @app.command()
@@ -175,11 +196,16 @@ def report(
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(help="The project's folder.")] = Path()) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(help="The project's folder.")] = Path(),
+    url: Annotated[
+        str | None, typer.Option("--url", help="Where the app runs now: its OpenAPI document tells how it is asked.")
+    ] = None,
+) -> None:
     """Write a commented brownout.yaml and a first experiment for a project."""
     from brownout.harness.cli.init import init as write_files
 
-    raise typer.Exit(write_files(folder))
+    raise typer.Exit(write_files(folder, url))
 
 
 @app.command()
@@ -187,11 +213,13 @@ def doctor(
     target: Annotated[
         str | None, typer.Option("--app", help="A brownout.yaml, or demo:hardened, demo:naive [default: as for run].")
     ] = None,
+    backend: Annotated[str | None, typer.Option("--backend", help=BACKEND)] = None,
+    confirm_host: Annotated[list[str] | None, typer.Option("--confirm-host", help=CONFIRM)] = None,
 ) -> None:
     """Check that an app can be tested: one request through everything, and what to change where it fails."""
     from brownout.harness.cli.examining import doctor as examine_app
 
-    raise typer.Exit(examine_app(target))
+    raise typer.Exit(examine_app(target, backend, confirm_host or []))
 
 
 @app.command("list")
@@ -200,6 +228,14 @@ def list_things(what: Annotated[Things, typer.Argument(help="What to list.")]) -
     from brownout.harness.cli.listing import table
 
     Terminal().print(table(what.value))
+
+
+@app.command()
+def schema(file: Annotated[Files, typer.Argument(help="Which sort of file; app is brownout.yaml.")]) -> None:
+    """Print the JSON Schema of a file, by which editors complete and check it."""
+    from brownout.harness.cli.schema import text
+
+    sys.stdout.write(text(file))
 
 
 def main() -> NoReturn:

@@ -1,44 +1,65 @@
-"""``brownout serve``: one simulated backend in this process."""
+"""``brownout serve``: simulated backends in this process, steered by hand or by a run elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from brownout.faults.doors.admin import Admin
 from brownout.faults.doors.process import ProcessConfig, build
+from brownout.faults.doors.server import Server
 from brownout.faults.model.spec import BackendSpec
 from brownout.faults.plans.load import load_plan
 from brownout.faults.plans.plan import FaultPlan
 from brownout.faults.values.errors import ConfigError
 from brownout.faults.values.fault import dialects
-from brownout.faults.values.sink import JsonLines
+from brownout.faults.values.sink import JsonLines, Sink
 from brownout.faults.values.units import show_seconds
+from brownout.harness.config.apps import target
+from brownout.harness.hosts import is_loopback
+from brownout.harness.remote import TOKEN
 
-__all__ = ["serve"]
+__all__ = ["Serving", "serve"]
 
 
-def serve(plan: Path | None, port: int, host: str, dialect: str, seed: int, journal: Path | None) -> int:
+@dataclass(frozen=True)
+class Serving:
+    """What is to be served: the backends of `app`, or one of `dialect`; from `port` on, at `host`."""
+
+    plan: Path | None
+    port: int
+    host: str
+    dialect: str
+    seed: int
+    journal: Path | None
+    app: str | None = None
+
+
+def serve(asked: Serving) -> int:
     """Serve until interrupted; returns the exit code. The plan begins at once. Raises ConfigError and SetupError."""
-    dialects.get(dialect)
-    if not host.strip():
+    dialects.get(asked.dialect)
+    if not asked.host.strip():
         raise ConfigError("--host is empty, which would mean every interface; give an address such as 127.0.0.1")
+    backends = dict(target(asked.app).config.backends) if asked.app else {"primary": BackendSpec(asked.dialect)}
     config = ProcessConfig(
-        seed=seed,
-        key=f"serve/{seed}",
+        seed=asked.seed,
+        key=f"serve/{asked.seed}",
         origin_ns=time.monotonic_ns(),
-        journal=journal or Path(os.devnull),
-        backends={"primary": BackendSpec(dialect)},
-        plan=load_plan(plan, ["primary"]) if plan else FaultPlan(),
-        ports={"primary": port},
-        host=host,
+        journal=asked.journal or Path(os.devnull),
+        backends=backends,
+        plan=load_plan(asked.plan, list(backends)) if asked.plan else FaultPlan(),
+        ports=_ports(backends, asked.port),
+        host=asked.host,
     )
     try:
         sink = JsonLines(config.journal)
@@ -52,17 +73,47 @@ def serve(plan: Path | None, port: int, host: str, dialect: str, seed: int, jour
     return int(uvloop.run(_serve(config, sink)))
 
 
+def _ports(backends: Mapping[str, BackendSpec], first: int) -> dict[str, int]:
+    """Ports from `first` on in the order of the backends; those with a prefix share one. 0 means any free ones."""
+    ports: dict[str, int] = {}
+    for name, spec in backends.items():
+        shared = next((ports[n] for n in ports if spec.prefix and backends[n].prefix), None)
+        ports[name] = (first and first + len(set(ports.values()))) if shared is None else shared
+        if ports[name] > 65535:
+            raise ConfigError(f"--port {first}: {len(backends)} backends need as many ports, and the last is 65535")
+    return ports
+
+
+class _Recorder:
+    """A sink that also tells the admin API."""
+
+    def __init__(self, sink: Sink, admin: Admin | None) -> None:
+        self._sink, self._admin = sink, admin
+
+    def put(self, record: Mapping[str, object]) -> None:
+        self._sink.put(record)
+        if self._admin is not None:
+            self._admin.note(record)
+
+
 async def _serve(config: ProcessConfig, sink: JsonLines) -> int:
     terminal = Console(highlight=False, soft_wrap=True)
     server = build(config, sink)
+    token = os.environ.get(TOKEN, "") or (secrets.token_urlsafe(16) if is_loopback(config.host) else "")
+    if token:
+        shared = next(iter(server.backends.values())).shared
+        server.admin = Admin(token, (config.plan, shared))
+    server.sink = _Recorder(sink, server.admin)
     server.on_call = lambda call: terminal.print(_line(call))
     try:
-        origin = (await server.listen(config.host, config.ports))["primary"]
+        origins = await server.listen(config.host, config.ports)
     except ValueError as e:  # a name that can be no host's, such as one of 300 letters
         raise ConfigError(f"--host {config.host[:40]!r} is not an address: {e}") from None
+    if server.admin is not None:
+        server.admin.attach(server, origins)
     server.begin(time.monotonic_ns())
-    backend = server.backends["primary"]
-    terminal.print(f"simulated {backend.spec.dialect} backend at {backend.dialect.base_url(origin)}", markup=False)
+    for line in _told(server, origins, token):
+        terminal.print(line, markup=False)
     for rule in config.plan.rules:
         terminal.print(f"  fault: {rule.label}  {rule.fault}", markup=False)
     ending = asyncio.Event()
@@ -72,6 +123,24 @@ async def _serve(config: ProcessConfig, sink: JsonLines) -> int:
     await ending.wait()
     await server.stop()
     return 0
+
+
+def _told(server: Server, origins: Mapping[str, str], token: str) -> Iterator[str]:
+    """Where everything is, and how clients find it."""
+    for name, backend in server.backends.items():
+        base = backend.dialect.base_url(origins[name])
+        named = "" if len(origins) == 1 else f"{name}: "
+        yield f"{named}simulated {backend.spec.dialect} backend at {base}"
+        for variable, value in backend.dialect.variables.items():
+            yield f"  {variable}={value.format(base=base, origin=origins[name])}"
+    first = next(iter(origins.values()))
+    where = first.removesuffix(next(iter(server.backends.values())).spec.prefix)
+    if not token:
+        yield f"  admin API: off, because others can reach this address; set {TOKEN} to a secret to have it"
+    elif TOKEN in os.environ:
+        yield f"  admin API: brownout run --backend {where}, with the same {TOKEN}"
+    else:
+        yield f"  admin API: {TOKEN}={token} brownout run --backend {where}"
 
 
 def _line(call: Mapping[str, Any]) -> Text:

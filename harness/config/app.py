@@ -2,145 +2,48 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from brownout.faults.model.spec import BackendSpec
-from brownout.faults.plans.document import Document
+from brownout.faults.plans.document import Document, Location
 from brownout.faults.values.errors import ConfigError, Problem, shown
 from brownout.faults.values.fault import dialects
 from brownout.faults.values.registry import did_you_mean
 from brownout.faults.values.units import Between, Number, Seconds, show_seconds
+from brownout.harness.config.access import LoginSpec, TenantSpec
 from brownout.harness.config.answer import AnswerSpec, SseSpec
+from brownout.harness.config.fields import FORBID, LONGEST_WAIT, fill, placeholders, texts
+from brownout.harness.config.route import ConversationSpec, RouteSpec
 from brownout.harness.config.rule import ReplyRule, schema_mistakes
-from brownout.harness.escape.hosts import HostPattern
+from brownout.harness.config.start import AppSpec, Ready, Watched
 
 __all__ = [
     "AnswerSpec",
     "AppConfig",
     "AppSpec",
+    "ConversationSpec",
     "Launch",
+    "LoginSpec",
     "Ready",
     "ReplyRule",
     "RouteSpec",
     "SseSpec",
+    "TenantSpec",
     "WaiverSpec",
+    "Watched",
     "fill",
 ]
 
-_FORBID: dict[str, Any] = {"extra": "forbid"}
-_PLACEHOLDER = re.compile(r"\{([^{}\s]+)\}")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110 section 5.6.2
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")  # field-content, RFC 9110 section 5.5
-MOST_RPS, LONGEST_WAIT = 100_000, 3600.0
-"""The highest rate, and the longest that anything waits for the app: beyond both lies a mistake in writing."""
+_OURS = ("backend", "backends", "port", "python")
+"""What a placeholder of ours begins with: another brace in a command is the app's own."""
 
-
-def _check_path(path: str) -> None:
-    if not path.startswith("/"):
-        raise ValueError(f"path starts with a slash, not {shown(path)}")
-    if not path.isprintable():
-        raise ValueError("path holds a control character")
-
-
-class _Command:
-    """Pydantic metadata: a command is a text that can be split into words, or a list of texts."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_plain_validator_function(_command)
-
-    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> Any:
-        return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-
-
-def _command(given: object) -> list[str] | str:
-    if isinstance(given, str):
-        try:
-            words = shlex.split(given)
-        except ValueError as e:
-            raise ValueError(f"cannot be split into words as a shell would: {str(e).lower()}") from None
-        if words:
-            return given
-    elif isinstance(given, list) and given and all(isinstance(word, str) for word in given) and given[0]:
-        return given
-    raise ValueError(f"a command is a text or a list of texts, not {shown(given)}")
-
-
-@dataclass(frozen=True)
-class Ready:
-    """How to tell that the app is ready: GET `path` answers below 400, within `within` seconds of its start."""
-
-    path: str = "/"
-    within: Seconds = 30.0
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
-
-    def __post_init__(self) -> None:
-        _check_path(self.path)
-        if self.within > LONGEST_WAIT:
-            raise ValueError(f"within is at most {show_seconds(LONGEST_WAIT)}")
-
-
-@dataclass(frozen=True)
-class AppSpec:
-    """How to start the app. A text is split into words as a shell would, but no shell runs it.
-
-    `allow` are the hosts, beyond the simulated backends, that it may call while it is tested.
-    """
-
-    start: Annotated[list[str] | str, _Command()]
-    name: str = "app"
-    cwd: str = "."
-    env: dict[str, str] = field(default_factory=dict)
-    ready: Ready = field(default_factory=Ready)
-    allow: list[HostPattern] = field(default_factory=list)
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
-
-    def __post_init__(self) -> None:
-        for name in self.env:
-            if not name or "=" in name:
-                raise ValueError(f"env: {shown(name)} cannot be the name of a variable")
-
-
-@dataclass(frozen=True)
-class RouteSpec:
-    """One way in which users ask the app. ``{prompt}`` and ``{user}`` in `body` and `headers` are filled in.
-
-    Of several routes each gets a share of the requests by its `weight`. A reply is good when any rule of `good` holds (default: status 2xx), and degraded when any of `degraded` does.
-    """
-
-    path: str
-    answer: AnswerSpec
-    method: Literal["POST", "GET", "PUT"] = "POST"
-    headers: dict[str, str] = field(default_factory=dict)
-    body: Any = None
-    good: list[ReplyRule] = field(default_factory=list)
-    degraded: list[ReplyRule] = field(default_factory=list)
-    weight: Number = 1.0
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
-
-    def __post_init__(self) -> None:
-        _check_path(self.path)
-        if not 0 < self.weight < 1e9:
-            raise ValueError(f"weight is a number above 0, not {self.weight:g}")
-        if "{prompt}" not in f"{self.body}{self.path}{self.headers}":
-            raise ValueError("{prompt} must stand somewhere in body, path or headers: it is the user's question")
-        for name, value in self.headers.items():
-            if not _HEADER_NAME.fullmatch(name):
-                raise ValueError(f"headers: {shown(name)} cannot be the name of a header")
-            if not _HEADER_VALUE.fullmatch(value):
-                raise ValueError(f"headers: {shown(name)} holds a character that no header can (Latin-1, on one line)")
-        try:
-            json.dumps(self.body, allow_nan=False)
-        except (TypeError, ValueError) as e:  # a date, for example, which YAML knows and JSON does not
-            raise ValueError(f"body holds what JSON does not have ({e}); write it in quotes") from None
+MOST_RPS = 100_000
+"""The highest rate: beyond it lies a mistake in writing."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +59,7 @@ class Launch:
     ttft_p95: Seconds = 2.0
     total_p95: Seconds = 10.0
     patience: Seconds = 8.0
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
 
     def __post_init__(self) -> None:
         for name in ("peak_rps", "requests_per_day", "budget_per_day", "ttft_p95", "total_p95", "patience"):
@@ -177,7 +80,7 @@ class WaiverSpec:
     owner: str
     expires: date
     experiment: str | None = None
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
 
     def __post_init__(self) -> None:
         if not self.reason.strip() or not self.owner.strip():
@@ -191,9 +94,11 @@ class AppConfig:
     app: AppSpec
     routes: dict[str, RouteSpec]
     backends: dict[str, BackendSpec] = field(default_factory=lambda: {"primary": BackendSpec()})
+    tenants: dict[str, TenantSpec] = field(default_factory=dict)
+    login: LoginSpec | None = None
     launch: Launch = field(default_factory=Launch)
     waivers: list[WaiverSpec] = field(default_factory=list)
-    __pydantic_config__: ClassVar[dict[str, Any]] = _FORBID
+    __pydantic_config__: ClassVar[dict[str, Any]] = FORBID
 
     @classmethod
     def read(cls, path: Path) -> AppConfig:
@@ -214,21 +119,69 @@ class AppConfig:
             if backend.dialect not in dialects:
                 hint = did_you_mean(backend.dialect, dialects.names())
                 yield document.problem(("backends", name, "dialect"), f"unknown dialect {shown(backend.dialect)}", hint)
+                continue
+            known = dialects.get(backend.dialect)().endpoints
+            for i, rule in enumerate(backend.answers):
+                if rule.endpoint and rule.endpoint not in known:
+                    at, hint = ("backends", name, "answers", i, "endpoint"), did_you_mean(rule.endpoint, list(known))
+                    yield document.problem(at, f"{backend.dialect} has no endpoint {shown(rule.endpoint)}", hint)
         if not self.backends:
             yield document.problem(("backends",), "an app without a backend has nothing to fail", "primary: {}")
         yield from self._schema_problems(document)
-        known = self.values({}, 0)
-        places: list[tuple[tuple[str | int, ...], str]] = [(("app", "env", k), v) for k, v in self.app.env.items()]
-        words = [self.app.start] if isinstance(self.app.start, str) else self.app.start
+        yield from self._start_problems(document)
+        yield from self._route_problems(document)
+
+    def _start_problems(self, document: Document) -> Iterator[Problem]:
+        """Placeholders in `start`, `env` and `run`, and whether the app is told its port."""
+        app, served = self.app, [name for name, route in self.routes.items() if route.run is None]
+        words = [app.start] if isinstance(app.start, str) else app.start or []
+        places: list[tuple[Location, str]] = [(("app", "env", k), v) for k, v in app.env.items()]
         places += [(("app", "start", i) if len(words) > 1 else ("app", "start"), w) for i, w in enumerate(words)]
+        known = self.values({}, 0)
         for at, text in places:
-            for name in _PLACEHOLDER.findall(text):
-                if name not in known and (name.split(".")[0] in ("backend", "port", "python") or at[1] == "env"):
-                    yield document.problem(
-                        at, f"unknown placeholder {{{name[:60]}}}", did_you_mean(name, sorted(known))
-                    )
-        if not any("{port}" in w for w in [*words, *self.app.env.values()]):
+            for name in placeholders(text):
+                if name not in known and (name.split(".")[0] in _OURS or at[1] == "env"):
+                    hint = did_you_mean(name, sorted(known))
+                    yield document.problem(at, f"unknown placeholder {{{name[:60]}}}", hint)
+        if app.start is not None and not any("{port}" in w for w in [*words, *app.env.values()]):
             yield document.problem(("app", "start"), "the app is not told its port", "put {port} into start or env")
+        if served and app.start is None and not app.url:
+            hint = "start: a command, url: where it runs already, or routes that run a command"
+            yield document.problem(("app",), f"route {served[0]!r} asks an app that nobody starts", hint)
+        if not served and (app.start is not None or app.url):
+            yield document.problem(("routes",), "the app is started, but every route runs a command of its own")
+
+    def _route_problems(self, document: Document) -> Iterator[Problem]:
+        """Backends that routes need, and placeholders that nothing fills."""
+        for name, route in self.routes.items():
+            for i, needed in enumerate(route.needs):
+                if needed not in self.backends:
+                    hint = did_you_mean(needed, sorted(self.backends))
+                    yield document.problem(("routes", name, "needs", i), f"unknown backend {shown(needed)}", hint)
+            talk = route.conversation.take if route.conversation else {}
+            known = {f"conversation.{n}" for n in talk} | {
+                f"login.{n}" for n in (self.login.take if self.login else {})
+            }
+            for part in ("path", "headers", "body"):
+                for at, text in texts(getattr(route, part)):
+                    yield from self._unfilled(document, ("routes", name, part, *at), text, known)
+        for name, tenant in self.tenants.items():
+            for at, text in texts(tenant.headers):
+                yield from self._unfilled(document, ("tenants", name, "headers", *at), text, set())
+        for part in ("headers", "body", "form"):
+            for at, text in texts(getattr(self.login, part, None)):
+                yield from self._unfilled(document, ("login", part, *at), text, set())
+
+    @staticmethod
+    def _unfilled(document: Document, at: Location, text: str, known: set[str]) -> Iterator[Problem]:
+        for name in placeholders(text):
+            sort, _, variable = name.partition(".")
+            if sort == "env" and variable and variable not in os.environ:
+                hint = f"set {variable} in the environment of brownout"
+                yield document.problem(at, f"there is no variable for {{{name[:60]}}}", hint)
+            elif sort in ("login", "conversation") and variable and name not in known:
+                hint = did_you_mean(name, sorted(known)) or f"name it in {sort}.take"
+                yield document.problem(at, f"nothing is taken for {{{name[:60]}}}", hint)
 
     def _schema_problems(self, document: Document) -> Iterator[Problem]:
         for name, route in self.routes.items():
@@ -238,19 +191,21 @@ class AppConfig:
                         for place, message in schema_mistakes(rule.schema):
                             yield document.problem(("routes", name, kind, i, "schema", *place), message)
 
+    @property
+    def least(self) -> int:
+        """How many opportunities an invariant needs to pass: fewer for commands, of which nobody can run hundreds."""
+        return 3 if all(route.run is not None for route in self.routes.values()) else 20
+
     def values(self, origins: Mapping[str, str], port: int) -> dict[str, str]:
         """What placeholders in `start` and `env` stand for, given each backend's origin and the app's port."""
         import sys
 
         values = {"port": str(port), "python": sys.executable}
+        if shared := [(origins.get(n, ""), s.prefix) for n, s in self.backends.items() if s.prefix]:
+            values["backends.origin"] = shared[0][0].removesuffix(shared[0][1])
         for name, spec in self.backends.items():
             origin = origins.get(name, "")
             values[f"backend.{name}.origin"] = origin
             if spec.dialect in dialects:
                 values[f"backend.{name}.{spec.dialect}"] = dialects.get(spec.dialect)().base_url(origin)
         return values
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """`text` with ``{name}`` replaced by its value; a brace that names nothing stays as it is."""
-    return _PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), text)

@@ -22,7 +22,7 @@ _LATEST = "https://json-schema.org/draft/2020-12/schema"
 class ReplyRule:
     """A condition on a reply; what is given must all hold.
 
-    `status` is a number or a class (``2xx``). `event` names a server-sent event, or a part of a Vercel AI SDK stream, whose
+    `status` is a number or a class (``2xx``); of a command it is the exit status. `event` names a server-sent event, or a part of a Vercel AI SDK stream, whose
     data is looked at instead of the body or answer. `path` picks a value by JSONPath, and `matches` (regex, searched),
     `equals` or `schema` (a JSON Schema) says what it must be; a path alone must exist. Without a path, `matches` is searched
     in the answer's text, and `schema` is what the body must satisfy. For newline-delimited JSON, `path` and `schema` look at
@@ -41,8 +41,8 @@ class ReplyRule:
     def __post_init__(self) -> None:
         if isinstance(self.status, str) and not re.fullmatch(r"[1-5](xx|\d\d)", self.status):
             raise ValueError(f"status is a number such as 200 or a class such as 2xx, not {self.status!r}")
-        if isinstance(self.status, int) and not 100 <= self.status <= 999:
-            raise ValueError(f"status is a number from 100 to 999, not {self.status}")
+        if isinstance(self.status, int) and not 0 <= self.status <= 999:
+            raise ValueError(f"status is a number from 100 to 999 (of a command, from 0 to 255), not {self.status}")
         if self.path is not None:
             check_path(self.path)
         try:

@@ -15,8 +15,9 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -25,7 +26,10 @@ import httptools
 from brownout.faults.values.clock import NS, since
 from brownout.harness.app.answer import AnswerReader, judge_reply
 from brownout.harness.app.request import request_for
-from brownout.harness.config.app import RouteSpec
+from brownout.harness.app.session import Session
+from brownout.harness.app.talk import Talk, taken
+from brownout.harness.config.access import TenantSpec
+from brownout.harness.config.route import RouteSpec
 from brownout.harness.load.sample import End, Sample
 from brownout.harness.load.schedule import Arrival
 
@@ -76,24 +80,31 @@ class Terms:
     """What all requests of a load have in common.
 
     `patience` and `longest` are seconds: a user leaves after seeing nothing new for `patience` since the intended start or the
-    last visible text; no request outlasts `longest` from its intended start. `origin_ns` is the run's origin.
+    last visible text; no request outlasts `longest` from its intended start. `origin_ns` is the run's origin. `target` is
+    None where every route runs a command; commands are run in the folder `cwd` with the environment `env`. `tenants` and
+    `sessions` are as in `LoadConfig`.
     """
 
-    target: Target
+    target: Target | None
     routes: Mapping[str, RouteSpec]
     origin_ns: int
     patience: float
     longest: float
+    tenants: Mapping[str, TenantSpec] = field(default_factory=dict)
+    sessions: Mapping[str, Session] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path = field(default_factory=Path.cwd)
 
 
 class Exchange:
     """One arrival from its intended start, a monotonic time in nanoseconds, to its sample."""
 
-    def __init__(self, terms: Terms, arrival: Arrival, intended_ns: int) -> None:
-        self.arrival = arrival
-        self._terms, self._intended = terms, intended_ns
+    def __init__(self, terms: Terms, arrival: Arrival, intended_ns: int, talk: Talk | None = None) -> None:
+        self.arrival, self._talk = arrival, talk
+        assert terms.target is not None
+        self._terms, self._target, self._intended = terms, terms.target, intended_ns
         self._route = terms.routes[arrival.route]
-        self._reader = AnswerReader(self._route.answer)
+        self._reader = AnswerReader(self._route.read)
         self._parser: Any = None
         self._headers: dict[str, str] = {}
         self._status = self._bytes = self._pieces = self._max_gap = self._now = 0
@@ -125,7 +136,11 @@ class Exchange:
             self._parser = None  # it refers back to us
         if self._ended is None:
             self._ended = time.monotonic_ns()
-        return self._sample(left, error)
+        sample = self._sample(left, error)
+        if self._talk is not None and sample.end == "complete" and sample.good:
+            paths = self._route.conversation.take if self._route.conversation else {}
+            self._talk.heard(self.arrival.text, sample.text, taken(paths, self._reader.body_text))
+        return sample
 
     def unfinished(self) -> Sample:
         """The sample of a request that is still going on when the load is stopped."""
@@ -154,15 +169,15 @@ class Exchange:
 
     def _connect(self) -> socket.socket:
         failure: OSError | None = None
-        for family, address in self._terms.target.addresses:
+        for family, address in self._target.addresses:
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.settimeout(self._allowed())
                 with self._waiting():
                     sock.connect(address)
-                    if self._terms.target.tls is not None:
-                        sock = self._terms.target.tls.wrap_socket(sock, server_hostname=self._terms.target.server_name)
+                    if self._target.tls is not None:
+                        sock = self._target.tls.wrap_socket(sock, server_hostname=self._target.server_name)
                 return sock
             except OSError as e:
                 sock.close()
@@ -170,12 +185,21 @@ class Exchange:
             except BaseException:
                 sock.close()
                 raise
-        raise failure or OSError(f"{self._terms.target.host} has no address")
+        raise failure or OSError(f"{self._target.host} has no address")
 
     def _request(self) -> bytes:
         """The request's bytes. Raises ValueError when a header cannot be written."""
-        made = request_for(self._route, self.arrival.text, self.arrival.user)
-        headers = {"host": self._terms.target.host, "accept": self._reader.accept, "user-agent": "brownout"}
+        a, terms = self.arrival, self._terms
+        made = request_for(
+            self._route,
+            a.text,
+            a.user,
+            tenant=a.tenant,
+            headers=terms.tenants[a.tenant].headers if a.tenant in terms.tenants else None,
+            session=terms.sessions.get(a.user) or terms.sessions.get(a.tenant),
+            talk=self._talk,
+        )
+        headers = {"host": self._target.host, "accept": self._reader.accept, "user-agent": "brownout"}
         headers |= {name.lower(): value for name, value in made["headers"].items()}
         # One request a connection; and no coding of the body, whose pieces must be seen as they come.
         headers |= {"connection": "close", "accept-encoding": "identity"}
@@ -284,6 +308,8 @@ class Exchange:
             first = last = self._ended
             pieces = 1
         good, degraded = judge_reply(self._route, self._status, self._headers, body, read)
+        if end == "complete" and not good and not error:
+            error = "not good by the rules of its route: " + " ".join(body.split())
         a = self.arrival
         return Sample(
             request=a.request,
@@ -307,6 +333,9 @@ class Exchange:
             good=good,
             degraded=degraded,
             retry_after=retry_after(self._headers.get("retry-after", "")),
+            tenant=a.tenant,
+            conversation=a.conversation,
+            turn=a.turn,
         )
 
     def _at(self, at_ns: int | None) -> float | None:

@@ -9,27 +9,59 @@ the monotonic time from which the schedule counts. Everything else that it has t
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
 import os
 import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent.lock import Semaphore
 from gevent.pool import Group
 from gevent.socket import wait_read
 from locust import User, events, task
 
 from brownout.faults.values.clock import NS
 from brownout.faults.values.sink import JsonLines
+from brownout.harness.app.talk import Talk
 from brownout.harness.load import schedule
-from brownout.harness.load.client import Exchange, Target, Terms
+from brownout.harness.load.asking import Asking, asking
+from brownout.harness.load.client import Target, Terms
 from brownout.harness.load.run import CONFIG, READY, LoadConfig
 from brownout.harness.load.sample import Sample
+from brownout.harness.load.schedule import Arrival
 
 logger = logging.getLogger(__name__)
+
+
+class Talks:
+    """The conversations that are going on: each turn waits for the end of the one before it."""
+
+    def __init__(self, arrivals: Iterable[Arrival]) -> None:
+        self._turns = Counter(a.conversation for a in arrivals if a.conversation)
+        self._going: dict[str, tuple[Talk, Semaphore, int]] = {}
+
+    @contextlib.contextmanager
+    def turn(self, arrival: Arrival) -> Iterator[tuple[Talk | None, int]]:
+        """Around one request: its conversation, and the monotonic time before which it is not asked (0: any)."""
+        name = arrival.conversation
+        if not name:
+            yield None, 0
+            return
+        talk, one, _ = self._going.setdefault(name, (Talk(name), Semaphore(), 0))
+        with one:  # turns come in their order, and wait in it
+            ended = self._going[name][2]
+            try:
+                yield talk, ended + round(arrival.think * NS) if ended else 0
+            finally:
+                self._going[name] = (talk, one, time.monotonic_ns())
+        if arrival.turn == self._turns[name]:
+            del self._going[name]
 
 
 class Load:
@@ -38,10 +70,20 @@ class Load:
     def __init__(self, config: LoadConfig, environment: Any) -> None:
         self._environment = environment
         self._arrivals = schedule.read(config.schedule)
-        target = Target.resolve(config.base_url)
-        self._terms = Terms(target, config.routes, config.origin_ns, config.patience, config.longest)
+        self._terms = Terms(
+            Target.resolve(config.base_url) if config.base_url else None,
+            config.routes,
+            config.origin_ns,
+            config.patience,
+            config.longest,
+            config.tenants,
+            config.sessions,
+            config.env,
+            config.cwd,
+        )
         self._sink = JsonLines(config.samples)
-        self._open: dict[int, Exchange] = {}
+        self._open: dict[int, Asking] = {}
+        self._talks = Talks(self._arrivals)
         self._greenlets = Group()
         self._stopped = False
         # What is here now stays for good: without it, collections during the load have little to look through.
@@ -55,19 +97,24 @@ class Load:
             gevent.sleep(max(0.0, (intended - time.monotonic_ns()) / NS))
             if self._stopped:
                 return
-            exchange = Exchange(self._terms, arrival, intended)
-            self._greenlets.start(gevent.Greenlet(self._ask, exchange))
+            self._greenlets.start(gevent.Greenlet(self._ask, arrival, intended))
         self._greenlets.join()
         if self._open and not self._stopped:  # a fault of ours ended them, and stderr has it
             raise RuntimeError(f"{len(self._open)} requests were lost")
 
-    def _ask(self, exchange: Exchange) -> None:
-        number = exchange.arrival.request
-        self._open[number] = exchange
-        sample = exchange.run()
-        # Stopped while this one came to its end: it is recorded already.
-        if self._open.pop(number, None) is not None:
-            self._record(sample)
+    def _ask(self, arrival: Arrival, intended: int) -> None:
+        with self._talks.turn(arrival) as (talk, earliest):
+            if earliest > intended:
+                intended = earliest
+                gevent.sleep(max(0.0, (intended - time.monotonic_ns()) / NS))
+            if self._stopped:
+                return
+            number, exchange = arrival.request, asking(self._terms, arrival, intended, talk)
+            self._open[number] = exchange
+            sample = exchange.run()
+            # Stopped while this one came to its end: it is recorded already.
+            if self._open.pop(number, None) is not None:
+                self._record(sample)
 
     def stop(self) -> None:
         """Record what is under way as unfinished, and close its connections."""

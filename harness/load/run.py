@@ -10,12 +10,14 @@ import select
 import site
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from brownout.faults.values.errors import SetupError
-from brownout.harness.config.app import RouteSpec
+from brownout.harness.app.session import Session
+from brownout.harness.config.access import TenantSpec
+from brownout.harness.config.route import RouteSpec
 from brownout.harness.supervisor.child import PIPE, Child, Exit, tail
 
 __all__ = ["LoadConfig", "LoadRun"]
@@ -35,6 +37,8 @@ class LoadConfig:
 
     `origin_ns` is the run's origin on the monotonic clock. `schedule` is a file that `schedule.write` wrote, `samples` the
     file to which a JSON line is appended as each request ends. `patience` and `longest` are seconds (see `client.Terms`).
+    `sessions` are those of the users who logged in, by user, else by tenant ('' without tenants). Commands of routes are run
+    in the folder `cwd` with the environment `env`.
     """
 
     origin_ns: int
@@ -44,11 +48,19 @@ class LoadConfig:
     patience: float
     longest: float
     routes: dict[str, RouteSpec]
+    tenants: dict[str, TenantSpec] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: Path = field(default_factory=Path.cwd)
 
     def write(self, path: Path) -> None:
         """Write the configuration as JSON; relative paths become absolute."""
         data = asdict(self)
-        data |= {"schedule": str(self.schedule.absolute()), "samples": str(self.samples.absolute())}
+        data |= {
+            "schedule": str(self.schedule.absolute()),
+            "samples": str(self.samples.absolute()),
+            "cwd": str(self.cwd.absolute()),
+        }
         path.write_text(json.dumps(data, indent=1), encoding="utf-8")
 
     @classmethod

@@ -32,7 +32,8 @@ class Sample:
     answer's end was seen or the request was given up. `max_gap` is the longest time between two visible pieces, in seconds; 0
     with fewer than two. `status` is 0 when no reply came; `bytes` counts the body. `good` and `degraded` are the judgement of
     the route's rules on what came. `error` (500 characters at most) says what went wrong, for people; `text` is the answer
-    (65,536 at most).
+    (65,536 at most). `turn` counts the questions of a `conversation` from 1; a turn is intended when the answer before it has
+    been read, which may be later than the schedule has it.
     """
 
     request: int
@@ -56,6 +57,9 @@ class Sample:
     good: bool
     degraded: str
     retry_after: float | None
+    tenant: str = ""
+    conversation: str = ""
+    turn: int = 1
 
     def __post_init__(self) -> None:
         if self.end not in get_args(End):

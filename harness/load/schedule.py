@@ -6,14 +6,19 @@ import json
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import accumulate
+from dataclasses import asdict, dataclass, replace
+from heapq import heappop, heappush
+from itertools import accumulate, count
 from pathlib import Path
 
-from brownout.faults.values.keys import generator
+from brownout.faults.values.keys import generator, uniform
+from brownout.harness.config.route import ConversationSpec
+from brownout.harness.load.sample import Sample
 
-__all__ = ["Arrival", "PhaseSpan", "make_schedule", "read", "write"]
+__all__ = ["Arrival", "PhaseSpan", "make_schedule", "read", "rephased", "write"]
 
+READING = 1.0
+"""Seconds that a conversation's schedule allows for an answer to come and be read; a later answer moves the next turn."""
 SETTLED = 0.5
 """Seconds after which a question may be asked again: by then its first answer may be in a cache."""
 
@@ -32,7 +37,8 @@ class Arrival:
     """One request as it is intended.
 
     `at` is in seconds since the load begins. `prompt` is the id of the prompt's watermark, the same for all who ask the same
-    question; `text` is all that the user says.
+    question; `text` is all that the user says. `turn` counts the questions of a `conversation` from 1; each but the first
+    comes `think` seconds after the answer to the one before it, and not before `at`.
     """
 
     request: int
@@ -42,6 +48,24 @@ class Arrival:
     prompt: int
     text: str
     user: str
+    tenant: str = ""
+    conversation: str = ""
+    turn: int = 1
+    think: float = 0.0
+
+
+@dataclass
+class _Talk:
+    """A conversation in the making: its last turn, how many are left, and the time before the next."""
+
+    last: Arrival
+    left: int
+    think: float
+
+    @property
+    def due(self) -> float:
+        """When the next turn may be asked, in seconds: the answer takes time, to come and to read."""
+        return self.last.at + self.think + READING
 
 
 def make_schedule(
@@ -52,6 +76,8 @@ def make_schedule(
     routes: Mapping[str, float],
     prompt_text: Callable[[int], str],
     repeat: float = 0.35,
+    tenants: Mapping[str, float] | None = None,
+    turns: Mapping[str, ConversationSpec] | None = None,
 ) -> tuple[Arrival, ...]:
     """Requests for all phases: in each exactly round(rps * length), at sorted uniform times.
 
@@ -64,35 +90,93 @@ def make_schedule(
     ask a new question as a new user ``user-<request>``, on a route drawn by the weights in `routes`; a repetition takes the
     route of the first asking. Prompt ids count from 0; `prompt_text` makes the text of an id.
 
+    A user belongs to one of the `tenants`, by their weights. On a route in `turns` a new question is the next turn of the
+    conversation that has been due for longest, or the first of a new one where none is due. Later turns are not repeated.
+
     Raises ValueError for a rate or share out of range, and for phases that overlap, are empty or share a name.
     """
     _check(phases, rps, repeat, routes)
     names, weights = list(routes), list(accumulate(routes.values()))
     made: list[Arrival] = []
-    first_asked: list[float] = []  # of each prompt id, ascending
-    asked: list[Arrival] = []  # the first arrival of each prompt id
+    first_asked: list[float] = []  # of each question that may be repeated, ascending
+    asked: list[Arrival] = []  # its first arrival
+    talks = {name: _Talks(name, spec, seed) for name, spec in (turns or {}).items()}
+    prompts = count()
     for phase in phases:
         draw = generator(seed, "arrivals", phase.name)
         length = phase.end - phase.start
-        count = round(rps * length)
         last = math.nextafter(phase.end, phase.start)  # rounding must not carry an arrival into the next phase
-        times = sorted(min(phase.start + draw.random() * length, last) for _ in range(count))
+        times = sorted(min(phase.start + draw.random() * length, last) for _ in range(round(rps * length)))
         for at in times:
             again, which, same_user = draw.random(), draw.random(), draw.random() < 0.5
             request = len(made)
             user = f"user-{request}"
             known = bisect_right(first_asked, at - SETTLED)
-            if again < repeat and known:
+            repeats = again < repeat and known > 0
+            if repeats:
                 origin = asked[int(which * known)]
                 user = origin.user if same_user else user
-                made.append(Arrival(request, at, phase.name, origin.route, origin.prompt, origin.text, user))
-                continue
-            prompt = len(asked)
-            route = names[bisect_right(weights, which * weights[-1])]
-            made.append(Arrival(request, at, phase.name, route, prompt, prompt_text(prompt), user))
-            asked.append(made[-1])
-            first_asked.append(at)
+                arrival = Arrival(request, at, phase.name, origin.route, origin.prompt, origin.text, user)
+            else:
+                prompt = next(prompts)
+                route = names[bisect_right(weights, which * weights[-1])]
+                arrival = Arrival(request, at, phase.name, route, prompt, prompt_text(prompt), user)
+            if arrival.route in talks:
+                arrival = talks[arrival.route].place(arrival, anew=repeats)
+            arrival = replace(arrival, tenant=_tenant(tenants, seed, arrival.user))
+            made.append(arrival)
+            if not repeats and arrival.turn == 1:
+                asked.append(arrival)
+                first_asked.append(at)
     return tuple(made)
+
+
+class _Talks:
+    """The conversations of one route."""
+
+    def __init__(self, route: str, spec: ConversationSpec, seed: int) -> None:
+        self._route, self._spec, self._seed = route, spec, seed
+        self._open: list[tuple[float, int, _Talk]] = []
+        self._begun = count()
+
+    def place(self, arrival: Arrival, *, anew: bool) -> Arrival:
+        """The arrival as a turn of a conversation: of the one that has been due for longest, or, `anew`, of a new one."""
+        if not anew and self._open and self._open[0][0] <= arrival.at:
+            _, number, talk = heappop(self._open)
+            last = talk.last
+            arrival = replace(
+                arrival, user=last.user, conversation=last.conversation, turn=last.turn + 1, think=talk.think
+            )
+            left = talk.left - 1
+        else:
+            number, left = next(self._begun), self._spec.turns - 1
+            arrival = replace(arrival, conversation=f"{self._route}-{number}")
+        if left:
+            think = self._spec.think.draw(generator(self._seed, "think", arrival.conversation, arrival.turn))
+            talk = _Talk(arrival, left, think)
+            heappush(self._open, (talk.due, number, talk))
+        return arrival
+
+
+def _tenant(tenants: Mapping[str, float] | None, seed: int, user: str) -> str:
+    """The tenant of a user: always the same one."""
+    if not tenants:
+        return ""
+    weights = list(accumulate(tenants.values()))
+    return list(tenants)[bisect_right(weights, uniform(seed, "tenant", user) * weights[-1])]
+
+
+def rephased(samples: Iterable[Sample], spans: Iterable[PhaseSpan]) -> list[Sample]:
+    """Samples with the phase of their intended start: a turn that waited for an answer may have come into the next one.
+
+    `spans` are in seconds since the run's origin.
+    """
+    ordered = sorted(spans, key=lambda s: s.start)
+
+    def phase(sample: Sample) -> str:
+        return next((s.name for s in reversed(ordered) if s.start <= sample.intended), sample.phase)
+
+    return [replace(s, phase=phase(s)) if s.turn > 1 else s for s in samples]
 
 
 def _check(phases: Sequence[PhaseSpan], rps: float, repeat: float, routes: Mapping[str, float]) -> None:

@@ -13,6 +13,7 @@ from brownout.faults.values.errors import ConfigError, Problem, SetupError, show
 from brownout.faults.values.registry import did_you_mean
 from brownout.harness.config.app import AppConfig
 from brownout.harness.config.apps import apps
+from brownout.harness.config.fields import words_of
 from brownout.suites.demo.protections import Protections
 
 __all__ = ["DemoApp"]
@@ -39,7 +40,7 @@ class DemoApp:
         if missing:
             raise SetupError(f"the demo app needs {', '.join(missing)}: pip install 'brownout[demo]'")
         config = AppConfig.read(Path(__file__).parent.parent / "demo" / "brownout.yaml")
-        words = [*config.app.start, "--variant", base]
+        words = [*words_of(config.app.start or []), "--variant", base]
         if without:
             words += ["--without", ",".join(without)]
         return replace(config, app=replace(config.app, start=words))

@@ -23,6 +23,10 @@ class ShareOf:
         """Raises ValueError for what is no share."""
         return cls(parse_share(value))
 
+    @property
+    def said(self) -> object:
+        return self.share
+
     def picks(self, draw: Draw) -> bool:
         return draw.chance(*self.thing(draw)) < self.share
 

@@ -22,6 +22,10 @@ class FirstAttempts:
             raise ValueError(f"first_attempts is a whole number from 1, not {value!r}")
         return cls(value)
 
+    @property
+    def said(self) -> object:
+        return self.count
+
     def picks(self, draw: Draw) -> bool:
         return draw.attempt <= self.count
 

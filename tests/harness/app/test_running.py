@@ -1,4 +1,4 @@
-"""Readiness and warm-up against apps that answer in odd ways, simulated with respx."""
+"""Readiness of apps that answer in odd ways, simulated with respx; what an app and its commands are started with."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import respx
 
 from brownout.faults.values.errors import SetupError
 from brownout.harness.app.running import AppRun
-from brownout.harness.config.app import AnswerSpec, AppConfig, AppSpec, Launch, Ready, ReplyRule, RouteSpec, SseSpec
+from brownout.harness.config.app import AnswerSpec, AppConfig, AppSpec, Launch, Ready, RouteSpec, SseSpec
 from brownout.harness.supervisor.child import Child
 
 URL = "http://127.0.0.1:9"
@@ -29,7 +29,8 @@ def app(tmp_path: Path) -> Iterator[Any]:
         children.append(child)
         route = route or RouteSpec("/ask", AnswerSpec(json="$.answer"), body={"q": "{prompt}"})
         spec = AppSpec("x {port}", ready=Ready("/ready", 0.4))
-        return AppRun(child, URL, log, AppConfig(spec, {"ask": route}, launch=Launch(patience=0.3)))
+        config = AppConfig(spec, {"ask": route}, launch=Launch(patience=0.3))
+        return AppRun(config, URL, config.routes, child, log)
 
     yield make
     for child in children:
@@ -73,45 +74,13 @@ def _raise_or(answer: Any) -> httpx.Response:
 def test_an_app_that_ended_is_told_apart_from_one_that_is_slow(app: Any) -> None:
     respx.get(f"{URL}/ready").mock(return_value=httpx.Response(503))
     made = app(command="raise SystemExit(9)")
+    assert made.child is not None
     made.child.wait(10)
     with pytest.raises(SetupError, match="the app ended: exit code 9"):
         made.wait_ready()
 
 
-@respx.mock
-def test_a_good_warm_up(app: Any) -> None:
-    asked = respx.post(f"{URL}/ask").mock(return_value=httpx.Response(200, json={"answer": "forty-two"}))
-    assert app().warm_up("ask", "why?") == "forty-two"
-    assert asked.calls.last.request.content == b'{"q": "why?"}'
-
-
 SSE = RouteSpec("/ask", AnswerSpec(sse=SseSpec("$.d", "done", "error")), body={"q": "{prompt}"})
-STRICT = RouteSpec(
-    "/ask", AnswerSpec(json="$.answer"), body={"q": "{prompt}"}, good=[ReplyRule(path="$.ok", equals=True)]
-)
-
-
-@pytest.mark.parametrize(
-    ("route", "answer", "said"),
-    [
-        (None, httpx.Response(404, json={"detail": "Not Found"}), "status 404"),
-        (None, httpx.Response(200, text="<html>"), "JSON"),
-        (None, httpx.Response(200, json={"text": "x"}), "$.answer"),
-        (None, httpx.Response(422, json={"answer": "x"}), "status 422: not good by the rules of route 'ask'"),
-        (STRICT, httpx.Response(200, json={"answer": "x", "ok": False}), "not good by the rules"),
-        (SSE, httpx.Response(200, text='data: {"d": "half"}\n\n'), "warm-up: POST /ask"),
-        (SSE, httpx.Response(200, text='event: error\ndata: {"message": "no key"}\n\n'), "no key"),
-        (None, httpx.ReadTimeout("slow"), "ReadTimeout"),
-    ],
-)  # fmt: skip
-@respx.mock
-def test_a_warm_up_that_is_not_good(app: Any, route: RouteSpec | None, answer: Any, said: str) -> None:
-    respx.post(f"{URL}/ask").mock(
-        **({"side_effect": answer} if isinstance(answer, Exception) else {"return_value": answer})
-    )
-    with pytest.raises(SetupError) as caught:
-        app(route).warm_up("ask", "why?")
-    assert said in str(caught.value)
 
 
 def test_the_app_is_started_with_what_it_needs(tmp_path: Path) -> None:
@@ -120,6 +89,7 @@ def test_the_app_is_started_with_what_it_needs(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     config = AppConfig(spec, {"ask": SSE})
     run = AppRun.start(tmp_path, config, {"primary": "http://127.0.0.1:1234"}, tmp_path, "http://127.0.0.1:9")
+    assert run.child is not None
     run.child.wait(10)
     assert (tmp_path / "app.log").read_text().split() == [
         "http://127.0.0.1:1234/v1",
@@ -128,3 +98,25 @@ def test_the_app_is_started_with_what_it_needs(tmp_path: Path) -> None:
     ]
     with pytest.raises(SetupError, match="folder does not exist"):
         AppRun.start(tmp_path, AppConfig(AppSpec("x {port}", cwd="nowhere"), {"ask": SSE}), {}, tmp_path, None)
+
+
+def test_commands_are_filled_and_not_started(tmp_path: Path) -> None:
+    route = RouteSpec(run=["{python}", "ask.py", "{prompt}", "--url={backend.primary.openai}"])
+    config = AppConfig(AppSpec(env={"LLM": "{backend.primary.origin}"}), {"ask": route})
+    run = AppRun.start(tmp_path, config, {"primary": "http://127.0.0.1:1234"}, tmp_path, "http://127.0.0.1:9")
+    assert run.child is None
+    assert run.routes["ask"].run == [sys.executable, "ask.py", "{prompt}", "--url=http://127.0.0.1:1234/v1"]
+    assert (run.env["LLM"], run.env["HTTPS_PROXY"]) == ("http://127.0.0.1:1234", "http://127.0.0.1:9")
+    assert (run.base_url, run.cwd, run.output) == ("", tmp_path, "")
+    run.check()
+    run.stop()
+
+
+@respx.mock
+def test_an_app_that_runs_already_is_waited_for_where_it_is() -> None:
+    asked = respx.get(f"{URL}/ready").mock(side_effect=[httpx.ConnectError("refused"), httpx.Response(200)])
+    config = AppConfig(AppSpec(url=URL + "/", ready=Ready("/ready", 1.0)), {"ask": SSE})
+    run = AppRun.attach(config)
+    run.wait_ready()
+    assert asked.call_count == 2
+    assert run.base_url == URL

@@ -58,7 +58,7 @@ def test_answers(tmp_path: Path, answer: str, spec: AnswerSpec) -> None:
 def test_the_formats_in_the_readme(tmp_path: Path) -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text()
     shown = re.findall(r"^\| `(\{.*?\})` \|", readme, re.MULTILINE)
-    assert [route(tmp_path, answer).answer.format[0] for answer in shown] == list(FORMATS)
+    assert [route(tmp_path, answer).read.format[0] for answer in shown] == list(FORMATS)
     (rule,) = re.findall(r"or a `schema`: `(.*)`\.$", readme, re.MULTILINE)
     assert route(tmp_path, good=f"[{rule}]").good[0].schema
 

@@ -14,6 +14,7 @@ from brownout.harness.load.schedule import PhaseSpan
 from brownout.harness.trace import Call, Outcome, Trace
 from brownout.harness.verdict.finding import Status
 from brownout.harness.verdict.judge import Limit, judge
+from brownout.harness.watch import Probe
 
 SPANS = {n: PhaseSpan(n, 10.0 * i, 10.0 * (i + 1)) for i, n in enumerate(("baseline", "fault", "recovery"))}
 NAMES = [n for n, _ in checks]
@@ -51,7 +52,9 @@ def evidence(change: Change = lambda t: t) -> Evidence:
         s = sample(i, at)
         traces.append(change(Trace(s, (call(i, at + 0.1),), outcome=Outcome.ANSWERED)))
     calls = tuple(c for t in traces for c in t.calls)
-    return Evidence(tuple(traces), calls, SPANS, Launch())
+    needs = {"chat": frozenset({"primary"}), "faq": frozenset({"secondary"})}
+    health = tuple(Probe(t.sample.intended, t.sample.status, 0.01) for t in traces)
+    return Evidence(tuple(traces), calls, SPANS, Launch(), needs, health)
 
 
 def status(name: str, phase: str, made: Evidence, limit: Limit | None = None, p: float | None = None) -> Status:
@@ -110,6 +113,23 @@ def asked_again(t: Trace) -> Trace:
     return replace(again, outcome=Outcome.ANSWERED, calls=t.calls) if recovered else again
 
 
+def beside(which: Outcome) -> Change:
+    """In the fault every other request is for a route that needs another backend than the one at fault."""
+
+    def change(t: Trace) -> Trace:
+        if t.sample.request % 2:
+            return replace(t, calls=(replace(t.calls[0], injected=("hang",)),), outcome=Outcome.ERROR)
+        apart = replace(t.calls[0], backend="secondary")
+        return replace(t, sample=replace(t.sample, route="faq"), calls=(apart,), outcome=which)
+
+    return change
+
+
+def unhealthy(t: Trace) -> Trace:
+    """The health check fails at the time of this request."""
+    return replace(t, sample=replace(t.sample, status=503))
+
+
 CASES: list[tuple[str, str, str, Limit | None, float | None, Change, Change]] = [
     # check, what is wrong, phase, limit, percentile, evidence with the defect, evidence without it
     ("answered", "stopgaps", "fault", Limit(">=", 0.9), None, during("fault", outcome(Outcome.DEGRADED)), lambda t: t),
@@ -126,6 +146,8 @@ CASES: list[tuple[str, str, str, Limit | None, float | None, Change, Change]] = 
     ("recovery_time", "late", "recovery", Limit("<=", 3.0), None, during("recovery", lambda t: replace(t, outcome=Outcome.ERROR) if t.sample.intended < 25 else t), lambda t: t),
     ("bad_answer_cached", "the stopgap", "recovery", None, None, cached_fallback, asked_again),
     ("cost_per_day", "over budget", "baseline", Limit("<=", 8.0), None, lambda t: t, lambda t: replace(t, calls=tuple(replace(c, cost_usd=0.0005) for c in t.calls))),
+    ("isolated", "a shared pool", "fault", Limit(">=", 0.9), None, during("fault", beside(Outcome.ERROR)), during("fault", beside(Outcome.ANSWERED))),
+    ("stays_healthy", "liveness asks the model", "fault", None, None, during("fault", some(50, unhealthy)), during("baseline", unhealthy)),
 ]  # fmt: skip
 
 
@@ -148,7 +170,8 @@ def test_no_check_passes_on_nothing(name: str) -> None:
         None if check.kind == "invariant" else Limit("<=", math.inf) if check.better == "lower" else Limit(">=", 0.0)
     )
     for phase in check.phases:
-        assert status(name, phase, nothing, loose, 0.95 if check.percentile else None) is Status.UNKNOWN
+        found = status(name, phase, nothing, loose, 0.95 if check.percentile else None)
+        assert found in (Status.UNKNOWN, Status.NOT_APPLICABLE)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -297,3 +320,13 @@ def test_what_is_cached_early_in_the_recovery_does_not_hide_what_was_cached_in_t
         return t
 
     assert status("bad_answer_cached", "recovery", evidence(caches_everything)) is Status.FAIL
+
+
+def test_where_no_route_is_apart_from_the_fault_isolation_does_not_apply() -> None:
+    made = evidence(during("fault", lambda t: replace(t, calls=(replace(t.calls[0], injected=("hang",)),))))
+    assert status("isolated", "fault", made, Limit(">=", 0.9)) is Status.NOT_APPLICABLE
+    assert status("isolated", "fault", replace(made, needs={}), Limit(">=", 0.9)) is Status.NOT_APPLICABLE
+
+
+def test_health_that_is_not_watched_is_not_judged() -> None:
+    assert status("stays_healthy", "fault", replace(evidence(unhealthy), health=None)) is Status.NOT_APPLICABLE
