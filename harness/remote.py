@@ -147,7 +147,9 @@ class RemoteBackends:
                 )
             if there["dialect"] != spec.dialect:
                 raise SetupError(f"backend {name} at {url} speaks {there['dialect']}, in brownout.yaml {spec.dialect}")
-        return {name: there["origin"] for name, there in backends.items()}
+        host = httpx.URL(url).host
+        # A server that listens on every interface does not know by which address it is reached.
+        return {name: str(httpx.URL(there["origin"]).copy_with(host=host)) for name, there in backends.items()}
 
     def _ask(self, method: str, path: str, data: object = None) -> dict[str, Any]:
         reply = self._send(method, path, data)
