@@ -3,9 +3,10 @@
 Framing as recorded from api.openai.com: each event is ``data: `` + compact JSON + two line feeds; the first delta has the
 role, empty content and a null refusal; the last has an empty delta and the finish reason; with ``include_usage`` every chunk
 has ``"usage":null`` and one more chunk has no choices and the usage; ``data: [DONE]`` ends the stream. Each chunk carries
-``service_tier``, ``system_fingerprint`` and, unless switched off, ``obfuscation``, a text of random length. A tool call begins
-with its id, name and empty arguments, and goes on with pieces of the arguments; where there is no text before it, the content
-is null, and a single call begins in the first delta.
+``service_tier``, ``system_fingerprint`` and, unless switched off, ``obfuscation``: beside a text, as many characters as make
+it a multiple of 16 long, else of random length. A tool call begins with its id, name and empty arguments, and goes on with
+pieces of the arguments; where there is no text before it, the content is null, and a single call begins in the first delta;
+before several, the first delta has no refusal.
 """
 
 from __future__ import annotations
@@ -45,21 +46,22 @@ class Chunks:
         first: dict[str, Any] = {"role": "assistant", "content": None if refused or (answer.tools and not said) else ""}
         if len(answer.tools) == 1 and not said:
             first["tool_calls"] = [_tool_start(answer, self._stamp, index, 0)]
-        first["refusal"] = "" if refused else None
+        if said or len(answer.tools) < 2:
+            first["refusal"] = "" if refused else None
         yield Data(self._delta(index, first), "open")
         key = "refusal" if refused else "content"
 
         def text(piece: str) -> bytes:
-            return self._event(
-                f'{{"index":{index},"delta":{{"{key}":{compact(piece)}}},"logprobs":null,"finish_reason":null}}'
-            )
+            choice = f'{{"index":{index},"delta":{{"{key}":{compact(piece)}}},"logprobs":null,"finish_reason":null}}'
+            return self._event(choice, padding=-len(piece) % 16)
 
-        yield from paced(answer.pieces, answer.pace, text)
+        # Further choices come after the first in their stream.
+        yield from paced(answer.pieces, answer.pace, text, begun=index > 0)
         for i, tool in enumerate(answer.tools):
             if said or len(answer.tools) > 1:
                 yield Data(self._delta(index, {"tool_calls": [_tool_start(answer, self._stamp, index, i)]}), "open")
             for n, piece in enumerate(tool.pieces):
-                if n or i or said:
+                if n or i or said or index:
                     yield Wait(answer.pace.per_token, "token")
                 more = {"tool_calls": [{"index": i, "function": {"arguments": piece}}]}
                 yield Data(self._delta(index, more), "content", 1)
@@ -71,13 +73,14 @@ class Chunks:
     def _delta(self, index: int, delta: Mapping[str, object], finish: str | None = None) -> bytes:
         return self._event(compact({"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}))
 
-    def _event(self, choice: str, said: str = "null") -> bytes:
+    def _event(self, choice: str, said: str = "null", *, padding: int | None = None) -> bytes:
         text = self._head + choice + "]"
         if self.with_usage:
             text += ',"usage":' + said
         if self._noise:
             self._at = (self._at * 7 + 5) % 48
-            text += f',"obfuscation":"{self._noise[self._at : self._at + 1 + self._at % 16]}"'
+            length = 1 + self._at % 16 if padding is None else padding
+            text += f',"obfuscation":"{self._noise[self._at : self._at + length]}"'
         return encoded(text + "}\n\n")
 
 

@@ -46,7 +46,7 @@ class ChatCompletions:
             if not isinstance(m, dict) or not isinstance(m.get("role"), str):
                 return _bad(f"Invalid type for 'messages[{i}]': expected an object with a role.")
             role = str(m["role"])
-            read.append(Message(_ROLES.get(role, role), parts_text(m.get("content"))))
+            read.append(Message(_ROLES.get(role, role), _text(m)))
         if "audio" in stops(body.get("modalities")):
             return Failure(501, "not_served", "This simulated backend does not speak audio.")
         named = "max_completion_tokens" if body.get("max_completion_tokens") is not None else "max_tokens"
@@ -128,6 +128,14 @@ def chat_tools(given: object) -> tuple[Tool, ...] | Failure:
 
 def _bad(message: str) -> Failure:
     return Failure(400, "bad_request", message)
+
+
+def _text(message: dict[str, Any]) -> str:
+    """What a message says: its content, and the arguments of the calls in it."""
+    calls = message.get("tool_calls")
+    functions = [c.get("function") for c in calls if isinstance(c, dict)] if isinstance(calls, list) else []
+    arguments = [f.get("arguments") for f in functions if isinstance(f, dict)]
+    return "\n".join(text for text in map(parts_text, (message.get("content"), *arguments)) if text)
 
 
 def _choice(given: object) -> str:

@@ -10,9 +10,10 @@ import json
 import re
 import struct
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from brownout.faults.dialects._api import Received, limit, whole
+from brownout.faults.dialects._openai_inputs import read_inputs
 from brownout.faults.dialects.openai import OpenAI
 from brownout.faults.values.answer import Answer
 from brownout.faults.values.ask import Ask, Message
@@ -20,6 +21,9 @@ from brownout.faults.values.fault import Failure, Stamp
 from brownout.faults.values.reply import Action
 
 __all__ = ["Embeddings"]
+
+MOST = 2048
+"""How many inputs one request may hold."""
 
 
 @OpenAI.operation
@@ -36,11 +40,18 @@ class Embeddings:
 
     def parse(self, received: Received) -> Ask | Failure:
         body = received.body
-        model, inputs = body.get("model"), _inputs(body.get("input"))
+        model, inputs = body.get("model"), read_inputs(body.get("input"))
         if not isinstance(model, str) or not model:
             return Failure(400, "bad_request", "you must provide a model parameter")
         if not inputs:
             return Failure(400, "bad_request", "'input' must be a text, or a list of texts or of token numbers.")
+        if "" in inputs:
+            return Failure(400, "bad_request", "Invalid 'input': input cannot be an empty string.")
+        if len(inputs) > MOST:
+            expected = (
+                f"Expected an array with maximum length {MOST}, but got an array with length {len(inputs)} instead."
+            )
+            return Failure(400, "bad_request", f"Invalid 'input': array too long. {expected}")
         if body.get("encoding_format") not in (None, "float", "base64"):
             return Failure(400, "bad_request", "Invalid value for 'encoding_format': expected 'float' or 'base64'.")
         dimensions = limit(body.get("dimensions"), "dimensions")
@@ -55,24 +66,6 @@ class Embeddings:
         usage = {"prompt_tokens": answer.usage.prompt, "total_tokens": answer.usage.prompt}
         body = {"object": "list", "data": data, "model": answer.model, "usage": usage}
         return whole(answer, json.dumps(body).encode(), self._api.headers(stamp))
-
-
-def _inputs(given: object) -> list[str]:
-    """The texts of ``input``; none where it is no input."""
-    if isinstance(given, str):
-        return [given]
-    if not isinstance(given, list) or not given:
-        return []
-    if all(isinstance(item, int) for item in given):
-        return [_numbers(given)]
-    if all(isinstance(item, str) for item in given):
-        return given
-    lists = [item for item in given if isinstance(item, list) and item and all(isinstance(n, int) for n in item)]
-    return [_numbers(item) for item in lists] if len(lists) == len(given) else []
-
-
-def _numbers(tokens: list[Any]) -> str:
-    return " ".join(map(str, tokens))
 
 
 def _base64(vector: tuple[float, ...]) -> str:

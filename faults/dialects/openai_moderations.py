@@ -49,12 +49,14 @@ class Moderations:
 
     def parse(self, received: Received) -> Ask | Failure:
         given = received.body.get("input")
-        texts = [given] if isinstance(given, str) else given if isinstance(given, list) and given else None
-        if texts is None:
-            return Failure(400, "bad_request", "Missing required parameter: 'input'.")
-        # A list of parts (text, image) is one input; a list of texts is several.
-        parts = any(isinstance(item, dict) for item in texts)
-        read = [parts_text(texts)] if parts else [item for item in texts if isinstance(item, str)]
+        listed: list[Any] = given if isinstance(given, list) else [given]
+        if listed and all(isinstance(item, str) for item in listed):
+            read = listed
+        elif listed and all(isinstance(item, dict) for item in listed):
+            # A list of parts (text, image) is one input; a list of texts is several.
+            read = [parts_text(listed)]
+        else:
+            return Failure(400, "bad_request", "'input' must be a text, or a list of texts or of parts.")
         model = received.body.get("model")
         name = model if isinstance(model, str) and model else "omni-moderation-latest"
         return Ask(self.name, name, tuple(Message("input", text) for text in read), body=received.body)

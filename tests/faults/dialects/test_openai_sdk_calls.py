@@ -133,7 +133,7 @@ def test_embeddings_on_the_wire_are_little_endian_floats(served: Served) -> None
     assert sum(v * v for v in values) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("given", [None, [], [["a"]], [1, "a"], {}, [[]]])
+@pytest.mark.parametrize("given", [None, [], [["a"]], [1, "a"], {}, [[]], [True], "", ["a", ""], ["a"] * 2049])
 def test_what_is_no_input_is_refused(client: OpenAI, given: Any) -> None:
     with pytest.raises(openai.BadRequestError):
         client.post("/embeddings", body={"model": "m", "input": given}, cast_to=object)
@@ -159,6 +159,10 @@ def test_moderations(client: OpenAI) -> None:
     assert result[0].categories.violence is False
     parts: Any = [{"type": "text", "text": "one"}, {"type": "image_url", "image_url": {"url": "http://x/y.png"}}]
     assert len(client.moderations.create(input=parts).results) == 1
+    nothing: Any
+    for nothing in (None, [], [1], ["one", parts[0]]):
+        with pytest.raises(openai.BadRequestError, match="'input'"):
+            client.post("/moderations", body={"input": nothing}, cast_to=object)
 
 
 def test_the_asynchronous_client(served: Served) -> None:
