@@ -104,7 +104,7 @@ class Engine:
 
     def _experiment(self, number: int, experiment: Experiment, out: list[ExperimentResult]) -> Iterator[Event]:
         """Run an experiment, and once more when its measurement was unsound by chance. Its result is appended to `out`."""
-        shape = size(experiment, self.config.launch)
+        shape = size(experiment, self.config.launch, self.config.least)
         folder = self.folder / experiment.name
         rehearsal = Rehearsal(
             experiment, self.config, shape, self.seed, self._key(experiment), folder, self.root, self.elsewhere

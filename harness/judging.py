@@ -49,7 +49,8 @@ def findings(experiment: Experiment, evidence: Evidence, clock: Clock = "live") 
 def _judge(expectation: Expectation, evidence: Evidence, clock: Clock) -> tuple[Measurement, Judgement]:
     check = expectation.check
     measurement = check.measure(View(evidence, expectation.phase), expectation.percentile)
-    judgement = judge(measurement, expectation.limit, least=evidence.least)
+    least = evidence.least if isinstance(measurement, Invariant) else 20
+    judgement = judge(measurement, expectation.limit, least=least)
     if clock == "virtual":
         judgement = under_clock(judgement, clock, pass_valid=check.virtual_pass, fail_valid=check.virtual_fail)
     return measurement, judgement

@@ -79,10 +79,8 @@ class Reader:
             return replace(trace, outcome=Outcome.ERROR, why=s.error or "no reply")
         if s.end == "error" or (s.end == "complete" and not s.good):
             if s.route in self._commands:
-                clean, why = (
-                    s.status == EX_TEMPFAIL,
-                    s.error or f"exit status {s.status}, not good by the rules of its route",
-                )
+                clean = s.status == EX_TEMPFAIL
+                why = s.error or f"exit status {s.status}, not good by the rules of its route"
             else:
                 clean = s.status in (429, 503) and s.retry_after is not None
                 why = f"status {s.status}" + (f": {s.error}" if s.error else "")

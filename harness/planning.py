@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from brownout.harness.check import Expectation
 from brownout.harness.config.app import Launch
 from brownout.harness.config.experiment import Experiment
-from brownout.harness.sizing import Size, size
+from brownout.harness.sizing import Size, needs, size
 from brownout.harness.verdict.finding import show
 from brownout.harness.verdict.statistics import zero_bound
 
@@ -38,17 +38,16 @@ class Planned:
     provable: tuple[Provable, ...]
 
 
-def plan(experiments: Iterable[Experiment], launch: Launch) -> tuple[Planned, ...]:
-    """What each experiment would take and could prove."""
-    return tuple(_plan(e, launch) for e in experiments)
+def plan(experiments: Iterable[Experiment], launch: Launch, least: int = 20) -> tuple[Planned, ...]:
+    """What each experiment would take and could prove; `least` as for `size`."""
+    return tuple(_plan(e, launch, least) for e in experiments)
 
 
-def _plan(experiment: Experiment, launch: Launch) -> Planned:
-    shape = size(experiment, launch)
+def _plan(experiment: Experiment, launch: Launch, least: int) -> Planned:
+    shape = size(experiment, launch, least)
     requests = {s.name: round(shape.rps * (s.end - s.start)) for s in shape.spans}
     provable = tuple(
-        Provable(e, requests[e.phase], e.check.needs(e.limit, e.percentile), _shows(e, requests[e.phase]))
-        for e in experiment.expectations
+        Provable(e, requests[e.phase], needs(e, least), _shows(e, requests[e.phase])) for e in experiment.expectations
     )
     return Planned(experiment, shape, shape.seconds + launch.patience + OVERHEAD, provable)
 

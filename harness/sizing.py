@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from brownout.harness.check import Expectation
 from brownout.harness.config.app import Launch
 from brownout.harness.config.experiment import LONGEST, Experiment, Phase
 from brownout.harness.load.schedule import PhaseSpan
 
-__all__ = ["MOST_REQUESTS", "Excess", "Size", "border", "excess", "size"]
+__all__ = ["MOST_REQUESTS", "Excess", "Size", "border", "excess", "needs", "size"]
 
 SPARE = 1.1
 """Requests per request needed: room for a few that go badly."""
@@ -38,12 +39,15 @@ def border(launch: Launch) -> float:
     return min(launch.total_p95, launch.patience)
 
 
-def size(experiment: Experiment, launch: Launch) -> Size:
-    """Rate and phases for an experiment. The baseline lasts longer by its border, whose requests may live to see the fault."""
+def size(experiment: Experiment, launch: Launch, least: int = 20) -> Size:
+    """Rate and phases for an experiment. The baseline lasts longer by its border, whose requests may live to see the fault.
+
+    `least` is how many opportunities an invariant needs to be able to pass (`AppConfig.least`).
+    """
     rps = experiment.load * launch.peak_rps
     spans, start = [], 0.0
     for phase in experiment.phases:
-        seconds = max(*_reasons(experiment, phase, rps).values(), 2.0)
+        seconds = max(*_reasons(experiment, phase, rps, least).values(), 2.0)
         if phase.name == "baseline":
             seconds += border(launch)
         seconds = math.ceil(seconds * 2) / 2
@@ -52,10 +56,16 @@ def size(experiment: Experiment, launch: Launch) -> Size:
     return Size(rps, tuple(spans))
 
 
-def _reasons(experiment: Experiment, phase: Phase, rps: float) -> dict[str, float]:
+def needs(expectation: Expectation, least: int) -> int:
+    """How many requests a phase must hold for an expectation to be able to pass."""
+    asked = expectation.check.needs(expectation.limit, expectation.percentile)
+    return math.ceil(asked * least / 20) if expectation.check.kind == "invariant" else asked
+
+
+def _reasons(experiment: Experiment, phase: Phase, rps: float, least: int) -> dict[str, float]:
     """For how many seconds a phase must last, for each reason: its load, its expectations, and what its file says."""
     asked = [e for e in experiment.expectations if e.phase == phase.name]
-    needed = max((e.check.needs(e.limit, e.percentile) for e in asked), default=20)
+    needed = max((needs(e, least) for e in asked), default=least)
     lasting = max((e.check.lasts(e.limit) for e in asked), default=0.0)
     return {"load": needed * SPARE / rps, "expect": lasting, "at_least": phase.at_least}
 
@@ -69,11 +79,11 @@ class Excess:
     hint: str
 
 
-def excess(experiment: Experiment, launch: Launch) -> Excess | None:
+def excess(experiment: Experiment, launch: Launch, least: int = 20) -> Excess | None:
     """What makes an experiment longer than `LONGEST` or larger than `MOST_REQUESTS`; None when it is neither."""
-    made = size(experiment, launch)
-    longest = max(experiment.phases, key=lambda p: max(_reasons(experiment, p, made.rps).values()))
-    reasons = _reasons(experiment, longest, made.rps)
+    made = size(experiment, launch, least)
+    longest = max(experiment.phases, key=lambda p: max(_reasons(experiment, p, made.rps, least).values()))
+    reasons = _reasons(experiment, longest, made.rps, least)
     reason = max(reasons, key=reasons.__getitem__)
     at_least = ("phases", longest.name, "at_least")
     keys = {"load": ("load", "peak"), "expect": ("expect", longest.name), "at_least": at_least}

@@ -155,6 +155,6 @@ def must_be_good(route: str, asked: str, sample: Sample, output: str) -> None:
     """Raises SetupError when the answer to a warm-up is not a good and whole one."""
     if sample.end == "complete" and sample.good and sample.text:
         return
-    status = f"status {sample.status}: " if sample.status else ""
+    status = f"status {sample.status}: " if sample.head is not None else ""
     why = sample.error or ("an empty answer" if sample.good else f"not good by the rules of route {route!r}")
     raise SetupError(f"warm-up: {asked}: {status}{' '.join(why[:500].split())}", output=output)

@@ -9,7 +9,7 @@ from typing import Any
 
 from brownout.faults.plans.plan import FaultPlan, Rule, Scope, Window
 from brownout.faults.plans.selector import Selector, selectors
-from brownout.faults.values.distribution import Fixed, Lognormal, Uniform
+from brownout.faults.values.distribution import Fixed, Lognormal, Uniform, plain
 from brownout.faults.values.fault import Fault, faults
 
 __all__ = ["from_data", "to_data"]
@@ -61,12 +61,8 @@ def _fault(name: object, parameters: object) -> Fault:
 def _plain(value: object) -> Any:
     """A parameter as it would be written in YAML."""
     match value:
-        case Fixed(seconds):
-            return {"fixed": seconds}
-        case Uniform(low, high):
-            return {"uniform": [low, high]}
-        case Lognormal(median, sigma, most):
-            return {"lognormal": {"median": median, "sigma": sigma} | ({} if math.isinf(most) else {"max": most})}
+        case Fixed() | Uniform() | Lognormal():
+            return plain(value)
         case None | bool() | int() | float() | str():
             return value
         case Mapping():

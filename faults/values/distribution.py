@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from brownout.faults.values.units import parse_seconds, show_seconds
 
-__all__ = ["Distribution", "Duration", "Fixed", "Lognormal", "Uniform", "parse_distribution"]
+__all__ = ["Distribution", "Duration", "Fixed", "Lognormal", "Uniform", "parse_distribution", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,24 @@ def parse_distribution(value: object) -> Distribution:
     return Lognormal(parse_seconds(given["median"]), float(sigma), most)
 
 
+def plain(distribution: Distribution) -> dict[str, Any]:
+    """A distribution as `parse_distribution` reads it; durations in seconds."""
+    match distribution:
+        case Fixed(seconds):
+            return {"fixed": seconds}
+        case Uniform(low, high):
+            return {"uniform": [low, high]}
+        case Lognormal(median, sigma, most):
+            return {"lognormal": {"median": median, "sigma": sigma} | ({} if math.isinf(most) else {"max": most})}
+
+
 class _Distribution:
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema
 
-        return core_schema.no_info_plain_validator_function(parse_distribution)
+        return core_schema.no_info_plain_validator_function(
+            parse_distribution, serialization=core_schema.plain_serializer_function_ser_schema(plain)
+        )
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> Any:
         return {"type": ["number", "string", "object"], "examples": ["250ms", {"uniform": ["1s", "3s"]}]}

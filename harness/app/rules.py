@@ -14,7 +14,7 @@ from brownout.harness.app.answers.values import ABSENT, parsed, same, shown, val
 from brownout.harness.config.app import RouteSpec
 from brownout.harness.config.rule import ReplyRule, schema_validator
 
-__all__ = ["judge_reply"]
+__all__ = ["judge_reply", "means_status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ def judge_reply(
     usual = 200 <= status <= 299 if route.run is None else status == 0
     good = any(map(holds, route.good)) if route.good else usual
     return good, next((_describe(rule) for rule in route.degraded if holds(rule)), "")
+
+
+def means_status(route: RouteSpec, status: int) -> bool:
+    """Whether a rule of `good` names this status: there are commands whose answer is in it (1: something was found)."""
+    return any(rule.status is not None and _is_status(rule.status, status) for rule in route.good)
 
 
 def _holds(rule: ReplyRule, status: int, headers: Mapping[str, str], documents: list[str], read: ReadAnswer) -> bool:

@@ -102,11 +102,11 @@ def run(
     found = find(target)
     check_confirmed(found.config.app.url, confirm_host or ())
     there = elsewhere(found.config, backend)
-    chosen = select(experiments or [], suite, found.config.launch, found.config.backends)
+    chosen = select(experiments or [], suite, found.config.launch, found.config.backends, found.config.least)
     check_waivers(found.config.waivers, chosen, found.root)
     if found.note:
         Terminal(stderr=True).print(f"[yellow]note:[/] {found.note}")
-    kept, dropped = fit(plan(chosen, found.config.launch), max_minutes or float("inf"))
+    kept, dropped = fit(plan(chosen, found.config.launch, found.config.least), max_minutes or float("inf"))
     if dry_run:
         from brownout.harness.cli.planned import show
 

@@ -54,12 +54,12 @@ def suites() -> Mapping[str, Suite]:
 
 
 def select(
-    given: list[str], suite: str | None, launch: Launch, backends: Collection[str] | None = None
+    given: list[str], suite: str | None, launch: Launch, backends: Collection[str] | None = None, least: int = 20
 ) -> tuple[Experiment, ...]:
     """The experiments named or meant: files or names, or those of a suite (``launch`` when nothing is given).
 
-    `backends` are those of the app, which scopes may name (None: any name will do). Raises ConfigError with every mistake in
-    every file.
+    `backends` are those of the app, which scopes may name (None: any name will do); `least` is as for `size`. Raises
+    ConfigError with every mistake in every file.
     """
     if given and suite:
         raise ConfigError("give experiments or --suite, not both")
@@ -78,7 +78,7 @@ def select(
             continue
         try:
             made = replace(read_experiment(path, launch, backends), known=name in files)
-            problems += _timing(made, launch)
+            problems += _timing(made, launch, least)
             read.append(made)
         except ConfigError as e:
             problems += e.problems
@@ -100,12 +100,12 @@ def unasked(chosen: Iterable[Experiment], launch: Launch) -> tuple[str, ...]:
     return tuple(f"{e.title}: a question of the launch suite that this run did not ask" for e in left)
 
 
-def _timing(experiment: Experiment, launch: Launch) -> Iterator[Problem]:
+def _timing(experiment: Experiment, launch: Launch, least: int) -> Iterator[Problem]:
     """What is wrong with how long an experiment takes: no end, or rules that are in force only after their phase."""
-    if (too := excess(experiment, launch)) is not None:
+    if (too := excess(experiment, launch, least)) is not None:
         yield Document.read(Path(experiment.file)).problem(too.key, too.message, too.hint)
         return
-    for phase, span in zip(experiment.phases, size(experiment, launch).spans, strict=True):
+    for phase, span in zip(experiment.phases, size(experiment, launch, least).spans, strict=True):
         lasts = span.end - span.start
         for i, rule in enumerate(phase.plan.rules):
             if rule.window.start >= lasts:

@@ -10,7 +10,7 @@ import select
 import site
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,12 @@ class LoadConfig:
 
     def write(self, path: Path) -> None:
         """Write the configuration as JSON; relative paths become absolute."""
-        data = asdict(self)
-        data |= {
-            "schedule": str(self.schedule.absolute()),
-            "samples": str(self.samples.absolute()),
-            "cwd": str(self.cwd.absolute()),
-        }
-        path.write_text(json.dumps(data, indent=1), encoding="utf-8")
+        from pydantic import TypeAdapter
+
+        here = replace(
+            self, schedule=self.schedule.absolute(), samples=self.samples.absolute(), cwd=self.cwd.absolute()
+        )
+        path.write_bytes(TypeAdapter(LoadConfig).dump_json(here, indent=1))
 
     @classmethod
     def read(cls, path: Path) -> LoadConfig:

@@ -18,6 +18,8 @@ refused     no HTTP reply: the connection was refused, reset or closed before a 
 left        the user saw nothing new for as long as patience lasts, and closed the connection
 timeout     the longest time that any request may take was over
 unfinished  the load was stopped in the meantime
+
+Of a command: its exit status is good (complete) or not (error); it cannot be started (refused).
 """
 
 MAX_ERROR, MAX_TEXT = 500, 64 * 1024
@@ -30,7 +32,7 @@ class Sample:
     `intended` is when the user wanted to ask, `sent` when the load began to connect, `head` when status and headers had come,
     `first` and `last` when the first and the last text became visible (for JSON, when the body was whole), `ended` when the
     answer's end was seen or the request was given up. `max_gap` is the longest time between two visible pieces, in seconds; 0
-    with fewer than two. `status` is 0 when no reply came; `bytes` counts the body. `good` and `degraded` are the judgement of
+    with fewer than two. `status` is 0 when no reply came, and the exit status of a command; `bytes` counts the body. `good` and `degraded` are the judgement of
     the route's rules on what came. `error` (500 characters at most) says what went wrong, for people; `text` is the answer
     (65,536 at most). `turn` counts the questions of a `conversation` from 1; a turn is intended when the answer before it has
     been read, which may be later than the schedule has it.

@@ -1,5 +1,6 @@
 """From what a user received to what it was: outcome, source, integrity."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,7 +59,14 @@ OTHERS = (
 
 def classify(s: Sample, *calls: Call) -> Trace:
     # Prompts 7 and 8 ask one question in the same words.
-    reader = Reader(CODEC, [*OTHERS, *calls], {1, 7, 8}, same=lambda a, b: a == b or {a, b} == {7, 8}, ruled={"ruled"})
+    reader = Reader(
+        CODEC,
+        [*OTHERS, *calls],
+        {1, 7, 8},
+        same=lambda a, b: a == b or {a, b} == {7, 8},
+        ruled={"ruled"},
+        commands={"cli"},
+    )
     return reader.classify(Trace(s, calls))
 
 
@@ -102,6 +110,13 @@ CASES: list[tuple[str, Sample, tuple[Call, ...], Outcome, Source]] = [
     ("error event in a 200", sample(said(OWN)[:90], end="error", good=True), (call(1, OWN),), Outcome.ERROR, Source.NONE),
     ("not good by the rules", sample(said(OWN), good=False), (call(1, OWN),), Outcome.ERROR, Source.NONE),
     ("stopped", sample("", end="unfinished"), (), Outcome.UNPROVEN, Source.NONE),
+    ("a command's answer", sample(said(OWN), status=0, route="cli"), (call(1, OWN),), Outcome.ANSWERED, Source.FRESH),
+    ("exit status 75", sample("", end="error", status=75, good=False, route="cli"), (), Outcome.SHED, Source.NONE),
+    ("exit status 1", sample(said(OWN), end="error", status=1, good=False, route="cli"), (call(1, OWN),), Outcome.ERROR, Source.NONE),
+    ("exit status 173", sample("", end="error", status=429 % 256, good=False, route="cli", retry_after=1.0), (), Outcome.ERROR, Source.NONE),
+    ("status 75 of a request", sample("", end="error", status=75, good=False), (), Outcome.ERROR, Source.NONE),
+    ("a command, not good by the rules", sample("No", status=0, good=False, route="cli"), (), Outcome.ERROR, Source.NONE),
+    ("a command that cannot be run", sample("", end="refused", status=127, good=False, route="cli"), (), Outcome.ERROR, Source.NONE),
 ]  # fmt: skip
 
 
@@ -165,3 +180,16 @@ class TestJoin:
         last = sample(request=4, phase="recovery", intended=29.9, ended=35.0)
         found = [t.transitional for t in join([hung, slow, quick, last], [], spans, border=2.0)]
         assert found == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("got", "why"),
+    [
+        (sample("", end="error", status=2, good=False, error="exit status 2: no model"), "exit status 2: no model"),
+        (sample("", end="error", status=0, error="model gone"), "model gone"),
+        (sample("No", status=0, good=False), "exit status 0, not good by the rules of its route"),
+        (sample("", end="refused", status=127, error="cli: cannot run 'x'"), "cli: cannot run 'x'"),
+    ],
+)
+def test_what_is_said_of_a_command(got: Sample, why: str) -> None:
+    assert classify(replace(got, route="cli")).why == why

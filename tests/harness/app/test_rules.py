@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from brownout.harness.app.answer import ReadAnswer, judge_reply
+from brownout.harness.app.rules import means_status
 from brownout.harness.config.answer import AnswerSpec, NdjsonSpec
 from brownout.harness.config.app import ReplyRule, RouteSpec
 
@@ -174,3 +175,29 @@ def test_rules_look_at_each_line_of_newline_delimited_json(rule: ReplyRule, desc
     assert judge_reply(route, 200, {}, LINES, ReadAnswer("a", True))[1] == (
         "" if rule.path or rule.schema else description
     )
+
+
+class TestCommands:
+    @pytest.mark.parametrize(
+        ("good", "status", "is_good", "is_meant"),
+        [
+            ([], 0, True, False),
+            ([], 1, False, False),
+            ([], 200, False, False),  # of a request it would be good
+            ([ReplyRule(status=0), ReplyRule(status=1)], 1, True, True),
+            ([ReplyRule(status=0), ReplyRule(status=1, matches="yes")], 1, False, True),
+            ([ReplyRule(matches="no")], 1, True, False),
+            ([ReplyRule(status=1)], 0, False, False),
+            ([ReplyRule(status=17)], 173, False, False),
+        ],
+    )
+    def test_are_judged_by_their_exit_status(
+        self, good: list[ReplyRule], status: int, is_good: bool, is_meant: bool
+    ) -> None:
+        route = RouteSpec(run=["ask", "{prompt}"], good=good)
+        assert judge_reply(route, status, {}, "no", ReadAnswer("no", True)) == (is_good, "")
+        assert means_status(route, status) is is_meant
+
+    def test_can_say_by_it_that_an_answer_is_a_stopgap(self) -> None:
+        route = RouteSpec(run="ask {prompt}", degraded=[ReplyRule(status=3)])
+        assert judge_reply(route, 3, {}, "", ReadAnswer("", True)) == (False, "status 3")
