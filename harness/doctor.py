@@ -152,7 +152,7 @@ def _answered(name: str, route: RouteSpec, sample: Sample, app: AppRun) -> Itera
     said = (
         f"{route.asked} answered {sample.status or 'nothing'}"
         if route.run is None
-        else f"{route.asked}: exit status {sample.status}"
+        else f"{route.asked}: " + ("exit status 0" if sample.status == 0 else "it failed")
     )
     if sample.end == "complete" and sample.good and sample.text:
         yield Step(f"{name}: answer", "ok", f"{said}, {len(sample.text)} characters of text")
