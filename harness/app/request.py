@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 from brownout.harness.app.session import Session
-from brownout.harness.app.talk import Talk, as_text
+from brownout.harness.app.talk import Talk
 from brownout.harness.config.fields import fill, placeholders
 from brownout.harness.config.route import RouteSpec
 
-__all__ = ["environment_values", "filled", "request_for"]
+__all__ = ["encoded", "environment_values", "filled", "filled_path", "request_for"]
 
 
 def request_for(
@@ -28,30 +28,32 @@ def request_for(
 ) -> dict[str, Any]:
     """`method`, `path`, `headers` (lower-case names) and `body` (bytes), with all placeholders of `RouteSpec` filled in.
 
-    `headers` are the tenant's. In the path values are percent-encoded. What a value brings in is not filled again. A body
-    that is not a text is sent as JSON, and its content type says so unless the route gives one.
+    `headers` are the tenant's; where names are the same the session's count more, and the route's own most. In the path
+    values are percent-encoded. What a value brings in is not filled again. A route with conversations needs a `talk`.
     """
     session = session or Session()
     values = {"prompt": prompt, "user": user, "tenant": tenant}
     values |= {f"login.{name}": value for name, value in session.values.items()}
     lists: dict[str, list[dict[str, str]]] = {}
     if talk is not None:
-        values |= {"conversation": talk.id}
+        values["conversation"] = talk.id
         named = route.conversation.take if route.conversation else {}
         values |= {f"conversation.{name}": talk.values.get(name, "") for name in named}
         lists = {"history": talk.history, "messages": [*talk.history, {"role": "user", "content": prompt}]}
-        values |= {name: as_text(messages) for name, messages in lists.items()}
-    body = filled(route.body, values, lists)
-    made = {
-        k.lower(): filled(v, values)
-        for part in (headers or {}, session.headers, route.headers)
-        for k, v in part.items()
-    }
+        values |= {name: json.dumps(messages) for name, messages in lists.items()}
+    # What the app has set is sent back as it came: its braces are not ours to fill.
+    parts = (filled(headers or {}, values), session.headers, filled(route.headers, values))
+    made = {name.lower(): value for part in parts for name, value in part.items()}
+    body = encoded(filled(route.body, values, lists), made)
+    return {"method": route.method, "path": filled_path(route.path, values), "headers": made, "body": body}
+
+
+def encoded(body: Any, headers: dict[str, str]) -> bytes:
+    """A body as bytes: a text as it is, anything else as JSON, which `headers` then say unless they say something else."""
     if not isinstance(body, str | None):
-        made.setdefault("content-type", "application/json")
+        headers.setdefault("content-type", "application/json")
         body = json.dumps(body)
-    path = filled(route.path, {k: quote(v, safe="") for k, v in values.items()})
-    return {"method": route.method, "path": path, "headers": made, "body": (body or "").encode()}
+    return (body or "").encode(errors="replace")  # apps may send lone surrogates in what is taken
 
 
 def filled(value: Any, values: Mapping[str, str], lists: Mapping[str, list[dict[str, str]]] | None = None) -> Any:
@@ -63,6 +65,13 @@ def filled(value: Any, values: Mapping[str, str], lists: Mapping[str, list[dict[
     if isinstance(value, Mapping):
         return {k: filled(v, values, lists) for k, v in value.items()}
     return [filled(v, values, lists) for v in value] if isinstance(value, list) else value
+
+
+def filled_path(path: str, values: Mapping[str, str]) -> str:
+    """A path with ``{name}`` and ``{env.NAME}`` filled in, percent-encoded."""
+    return fill(
+        path, {k: quote(v, safe="", errors="replace") for k, v in {**environment_values(path), **values}.items()}
+    )
 
 
 def environment_values(text: str) -> dict[str, str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from brownout.harness.app.answers.event_stream import EventParser
 from brownout.harness.app.answers.values import ABSENT, parsed, shown, values
 
 __all__ = ["Talk", "taken"]
@@ -27,25 +26,25 @@ class Talk:
 
 
 def taken(paths: Mapping[str, str], body: str) -> dict[str, str]:
-    """What JSONPaths find in a reply: in its JSON, or in the last of its events or lines that has it."""
+    """What JSONPaths find in a reply: in its JSON, or in the last of its events or lines that has it. Null is nothing."""
     found: dict[str, str] = {}
-    for document in _documents(body):
-        for name, path in paths.items():
-            if seen := values(path, document):
-                found[name] = shown(seen[-1])
+    for text in _documents(body) if paths else ():
+        missing = paths.keys() - found.keys()
+        if not missing:
+            break
+        if (document := parsed(text)) is not ABSENT:
+            seen = {name: values(paths[name], document) for name in missing}
+            found |= {name: shown(some[0]) for name, some in seen.items() if some and some[0] is not None}
     return found
 
 
-def _documents(body: str) -> Iterator[Any]:
-    """The JSON values of a body: itself, or those of its lines, as server-sent events and NDJSON have them."""
-    if (whole := parsed(body)) is not ABSENT:
-        yield whole
+def _documents(body: str) -> Iterator[str]:
+    """The texts of a reply that may be JSON, the last first: itself, or the data of its events, or its lines."""
+    if parsed(body) is not ABSENT:
+        yield body
         return
-    for line in body.splitlines():
-        if (document := parsed(line.removeprefix("data:"))) is not ABSENT:
-            yield document
-
-
-def as_text(messages: list[dict[str, str]]) -> str:
-    """Messages inside a longer text."""
-    return json.dumps(messages, ensure_ascii=False)
+    events = [data for _, data in EventParser().feed(body.encode() + b"\n\n")]
+    for text in reversed(events or body.split("\n")):
+        yield text
+        if not events:  # a line of the AI SDK's data stream has a code and a colon before its JSON
+            yield text.partition(":")[2]

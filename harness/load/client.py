@@ -97,13 +97,20 @@ class Terms:
 
 
 class Exchange:
-    """One arrival from its intended start, a monotonic time in nanoseconds, to its sample."""
+    """One arrival from its intended start, a monotonic time in nanoseconds, to its sample.
+
+    `talk` is the conversation that it is a turn of, a new one where it is not given. An answer that the user got, good or
+    degraded, becomes part of it, and so does what the route takes from its reply.
+    """
 
     def __init__(self, terms: Terms, arrival: Arrival, intended_ns: int, talk: Talk | None = None) -> None:
-        self.arrival, self._talk = arrival, talk
+        self.arrival = arrival
         assert terms.target is not None
         self._terms, self._target, self._intended = terms, terms.target, intended_ns
         self._route = terms.routes[arrival.route]
+        spec = self._route.conversation
+        self._talk = talk or Talk(arrival.conversation) if spec else None
+        self._takes = spec.take if spec else {}
         self._reader = AnswerReader(self._route.read)
         self._parser: Any = None
         self._headers: dict[str, str] = {}
@@ -137,9 +144,8 @@ class Exchange:
         if self._ended is None:
             self._ended = time.monotonic_ns()
         sample = self._sample(left, error)
-        if self._talk is not None and sample.end == "complete" and sample.good:
-            paths = self._route.conversation.take if self._route.conversation else {}
-            self._talk.heard(self.arrival.text, sample.text, taken(paths, self._reader.body_text))
+        if self._talk is not None and sample.end == "complete" and (sample.good or sample.degraded) and sample.text:
+            self._talk.heard(self.arrival.text, sample.text, taken(self._takes, self._reader.body_text))
         return sample
 
     def unfinished(self) -> Sample:

@@ -9,19 +9,15 @@ the monotonic time from which the schedule counts. Everything else that it has t
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import logging
 import os
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gevent
-from gevent.lock import Semaphore
 from gevent.pool import Group
 from gevent.socket import wait_read
 from locust import User, events, task
@@ -35,33 +31,9 @@ from brownout.harness.load.client import Target, Terms
 from brownout.harness.load.run import CONFIG, READY, LoadConfig
 from brownout.harness.load.sample import Sample
 from brownout.harness.load.schedule import Arrival
+from brownout.harness.load.turns import Turn, Turns
 
 logger = logging.getLogger(__name__)
-
-
-class Talks:
-    """The conversations that are going on: each turn waits for the end of the one before it."""
-
-    def __init__(self, arrivals: Iterable[Arrival]) -> None:
-        self._turns = Counter(a.conversation for a in arrivals if a.conversation)
-        self._going: dict[str, tuple[Talk, Semaphore, int]] = {}
-
-    @contextlib.contextmanager
-    def turn(self, arrival: Arrival) -> Iterator[tuple[Talk | None, int]]:
-        """Around one request: its conversation, and the monotonic time before which it is not asked (0: any)."""
-        name = arrival.conversation
-        if not name:
-            yield None, 0
-            return
-        talk, one, _ = self._going.setdefault(name, (Talk(name), Semaphore(), 0))
-        with one:  # turns come in their order, and wait in it
-            ended = self._going[name][2]
-            try:
-                yield talk, ended + round(arrival.think * NS) if ended else 0
-            finally:
-                self._going[name] = (talk, one, time.monotonic_ns())
-        if arrival.turn == self._turns[name]:
-            del self._going[name]
 
 
 class Load:
@@ -83,7 +55,7 @@ class Load:
         )
         self._sink = JsonLines(config.samples)
         self._open: dict[int, Asking] = {}
-        self._talks = Talks(self._arrivals)
+        self._turns = Turns(self._arrivals)
         self._greenlets = Group()
         self._stopped = False
         # What is here now stays for good: without it, collections during the load have little to look through.
@@ -97,24 +69,31 @@ class Load:
             gevent.sleep(max(0.0, (intended - time.monotonic_ns()) / NS))
             if self._stopped:
                 return
-            self._greenlets.start(gevent.Greenlet(self._ask, arrival, intended))
+            self._greenlets.start(gevent.Greenlet(self._ask, arrival, intended, self._turns.next(arrival)))
         self._greenlets.join()
         if self._open and not self._stopped:  # a fault of ours ended them, and stderr has it
             raise RuntimeError(f"{len(self._open)} requests were lost")
 
-    def _ask(self, arrival: Arrival, intended: int) -> None:
-        with self._talks.turn(arrival) as (talk, earliest):
-            if earliest > intended:
-                intended = earliest
-                gevent.sleep(max(0.0, (intended - time.monotonic_ns()) / NS))
-            if self._stopped:
-                return
-            number, exchange = arrival.request, asking(self._terms, arrival, intended, talk)
-            self._open[number] = exchange
-            sample = exchange.run()
-            # Stopped while this one came to its end: it is recorded already.
-            if self._open.pop(number, None) is not None:
-                self._record(sample)
+    def _ask(self, arrival: Arrival, intended: int, turn: Turn | None) -> None:
+        if turn is None:
+            self._send(arrival, intended, None)
+            return
+        with turn:
+            later = turn.wait(intended)
+            gevent.sleep(max(0.0, (later - time.monotonic_ns()) / NS))
+            if not self._stopped:
+                sample = self._send(arrival, later, turn.talk)
+                if sample.ended is not None:
+                    turn.ended_ns = self._terms.origin_ns + round(sample.ended * NS)
+
+    def _send(self, arrival: Arrival, intended: int, talk: Talk | None) -> Sample:
+        number, exchange = arrival.request, asking(self._terms, arrival, intended, talk)
+        self._open[number] = exchange
+        sample = exchange.run()
+        # Stopped while this one came to its end: it is recorded already.
+        if self._open.pop(number, None) is not None:
+            self._record(sample)
+        return sample
 
     def stop(self) -> None:
         """Record what is under way as unfinished, and close its connections."""
@@ -126,11 +105,12 @@ class Load:
 
     def _record(self, sample: Sample) -> None:
         self._sink.put(sample.to_record())
+        route = self._terms.routes[sample.route]
         seconds = sample.ended - sample.intended if sample.ended is not None else 0.0
         # Locust groups failures by their text: no more of it than there are kinds.
         failure = None if sample.end == "complete" else RuntimeError(f"{sample.end}, status {sample.status}")
         self._environment.events.request.fire(
-            request_type=self._terms.routes[sample.route].method,
+            request_type="RUN" if route.run is not None else route.method,
             name=sample.route,
             response_time=seconds * 1000,
             response_length=sample.bytes,

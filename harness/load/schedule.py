@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from heapq import heappop, heappush
 from itertools import accumulate, count
@@ -54,20 +54,6 @@ class Arrival:
     think: float = 0.0
 
 
-@dataclass
-class _Talk:
-    """A conversation in the making: its last turn, how many are left, and the time before the next."""
-
-    last: Arrival
-    left: int
-    think: float
-
-    @property
-    def due(self) -> float:
-        """When the next turn may be asked, in seconds: the answer takes time, to come and to read."""
-        return self.last.at + self.think + READING
-
-
 def make_schedule(
     phases: Sequence[PhaseSpan],
     rps: float,
@@ -90,17 +76,20 @@ def make_schedule(
     ask a new question as a new user ``user-<request>``, on a route drawn by the weights in `routes`; a repetition takes the
     route of the first asking. Prompt ids count from 0; `prompt_text` makes the text of an id.
 
-    A user belongs to one of the `tenants`, by their weights. On a route in `turns` a new question is the next turn of the
-    conversation that has been due for longest, or the first of a new one where none is due. Later turns are not repeated.
+    Routes in `turns` have conversations. There an arrival is the next turn of the conversation that has been due for longest,
+    whatever would have been repeated: one is due when the answer to its last turn has been read, which is allowed a second,
+    and thought about. Where none is due, the arrival is the first turn of ``conversation-<n>``, counted from 0, with a new
+    question or a repeated first one. A user belongs to one of the `tenants`, by their weights.
 
     Raises ValueError for a rate or share out of range, and for phases that overlap, are empty or share a name.
     """
-    _check(phases, rps, repeat, routes)
+    _check(phases, rps, repeat, routes, tenants or {})
     names, weights = list(routes), list(accumulate(routes.values()))
     made: list[Arrival] = []
     first_asked: list[float] = []  # of each question that may be repeated, ascending
     asked: list[Arrival] = []  # its first arrival
-    talks = {name: _Talks(name, spec, seed) for name, spec in (turns or {}).items()}
+    begun = count()
+    talks = {name: _Talks(spec, seed, begun) for name, spec in (turns or {}).items()}
     prompts = count()
     for phase in phases:
         draw = generator(seed, "arrivals", phase.name)
@@ -112,50 +101,59 @@ def make_schedule(
             request = len(made)
             user = f"user-{request}"
             known = bisect_right(first_asked, at - SETTLED)
-            repeats = again < repeat and known > 0
-            if repeats:
-                origin = asked[int(which * known)]
+            origin = asked[int(which * known)] if again < repeat and known > 0 else None
+            route = origin.route if origin else names[bisect_right(weights, which * weights[-1])]
+            before = talks[route].due(at) if route in talks else None
+            if origin and not before:
                 user = origin.user if same_user else user
-                arrival = Arrival(request, at, phase.name, origin.route, origin.prompt, origin.text, user)
+                arrival = Arrival(request, at, phase.name, route, origin.prompt, origin.text, user)
             else:
                 prompt = next(prompts)
-                route = names[bisect_right(weights, which * weights[-1])]
                 arrival = Arrival(request, at, phase.name, route, prompt, prompt_text(prompt), user)
-            if arrival.route in talks:
-                arrival = talks[arrival.route].place(arrival, anew=repeats)
-            arrival = replace(arrival, tenant=_tenant(tenants, seed, arrival.user))
-            made.append(arrival)
-            if not repeats and arrival.turn == 1:
-                asked.append(arrival)
+            first = origin or arrival
+            if route in talks:
+                arrival, first = talks[route].turn(arrival, before, first)
+            made.append(replace(arrival, tenant=_tenant(tenants, seed, arrival.user)))
+            if not origin:
+                # Later turns stand for their first one: a route's share of the repetitions is its share of the arrivals.
+                asked.append(first)
                 first_asked.append(at)
     return tuple(made)
 
 
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    """A conversation that goes on: its last turn, the time before the next, and the first asking of its first question."""
+
+    last: Arrival
+    think: float
+    first: Arrival
+
+
 class _Talks:
-    """The conversations of one route."""
+    """The conversations of one route; `begun` counts those of all."""
 
-    def __init__(self, route: str, spec: ConversationSpec, seed: int) -> None:
-        self._route, self._spec, self._seed = route, spec, seed
-        self._open: list[tuple[float, int, _Talk]] = []
-        self._begun = count()
+    def __init__(self, spec: ConversationSpec, seed: int, begun: Iterator[int]) -> None:
+        self._spec, self._seed, self._begun = spec, seed, begun
+        self._open: list[tuple[float, int, _Talk]] = []  # a heap by the times from which they are due
 
-    def place(self, arrival: Arrival, *, anew: bool) -> Arrival:
-        """The arrival as a turn of a conversation: of the one that has been due for longest, or, `anew`, of a new one."""
-        if not anew and self._open and self._open[0][0] <= arrival.at:
-            _, number, talk = heappop(self._open)
-            last = talk.last
+    def due(self, at: float) -> _Talk | None:
+        """The conversation that goes on at `at`: the one that has been due for longest."""
+        return heappop(self._open)[2] if self._open and self._open[0][0] <= at else None
+
+    def turn(self, arrival: Arrival, before: _Talk | None, first: Arrival) -> tuple[Arrival, Arrival]:
+        """The arrival as the next turn of a conversation, or as the first of a new one; and the conversation's `first`."""
+        if before:
+            last, first = before.last, before.first
             arrival = replace(
-                arrival, user=last.user, conversation=last.conversation, turn=last.turn + 1, think=talk.think
+                arrival, user=last.user, conversation=last.conversation, turn=last.turn + 1, think=before.think
             )
-            left = talk.left - 1
         else:
-            number, left = next(self._begun), self._spec.turns - 1
-            arrival = replace(arrival, conversation=f"{self._route}-{number}")
-        if left:
+            arrival = replace(arrival, conversation=f"conversation-{next(self._begun)}")
+        if arrival.turn < self._spec.turns:
             think = self._spec.think.draw(generator(self._seed, "think", arrival.conversation, arrival.turn))
-            talk = _Talk(arrival, left, think)
-            heappush(self._open, (talk.due, number, talk))
-        return arrival
+            heappush(self._open, (arrival.at + READING + think, arrival.request, _Talk(arrival, think, first)))
+        return arrival, first
 
 
 def _tenant(tenants: Mapping[str, float] | None, seed: int, user: str) -> str:
@@ -167,25 +165,32 @@ def _tenant(tenants: Mapping[str, float] | None, seed: int, user: str) -> str:
 
 
 def rephased(samples: Iterable[Sample], spans: Iterable[PhaseSpan]) -> list[Sample]:
-    """Samples with the phase of their intended start: a turn that waited for an answer may have come into the next one.
+    """Samples with the phase of their intended start: a turn that waited for an answer may have come into a later phase.
 
-    `spans` are in seconds since the run's origin.
+    `spans` are in seconds since the run's origin. What comes after the last one belongs to it.
     """
     ordered = sorted(spans, key=lambda s: s.start)
+    place = {span.name: i for i, span in enumerate(ordered)}
 
     def phase(sample: Sample) -> str:
-        return next((s.name for s in reversed(ordered) if s.start <= sample.intended), sample.phase)
+        begun = bisect_right(ordered, sample.intended, key=lambda s: s.start) - 1
+        # Never earlier than planned, which rounding could make it.
+        return ordered[max(begun, place[sample.phase])].name
 
     return [replace(s, phase=phase(s)) if s.turn > 1 else s for s in samples]
 
 
-def _check(phases: Sequence[PhaseSpan], rps: float, repeat: float, routes: Mapping[str, float]) -> None:
+def _check(
+    phases: Sequence[PhaseSpan], rps: float, repeat: float, routes: Mapping[str, float], tenants: Mapping[str, float]
+) -> None:
     if not (rps > 0 and math.isfinite(rps)):
         raise ValueError(f"rps is a number of requests a second above 0, not {rps}")
     if not 0 <= repeat <= 1:
         raise ValueError(f"repeat is a share from 0 to 1, not {repeat}")
     if not routes or any(not (w > 0 and math.isfinite(w)) for w in routes.values()):
         raise ValueError(f"each route has a weight above 0, unlike {dict(routes)}")
+    if any(not (w > 0 and math.isfinite(w)) for w in tenants.values()):
+        raise ValueError(f"each tenant has a weight above 0, unlike {dict(tenants)}")
     if len({phase.name for phase in phases}) < len(phases):
         raise ValueError("two phases have the same name")
     end = 0.0

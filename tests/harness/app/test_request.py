@@ -1,11 +1,18 @@
 """A user's request: what is filled in where."""
 
 import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brownout.harness.app.request import request_for
-from brownout.harness.config.app import AnswerSpec, RouteSpec
+from brownout.harness.app.session import Session
+from brownout.harness.app.talk import Talk
+from brownout.harness.config.app import AnswerSpec, ConversationSpec, RouteSpec
 
 ANSWER = AnswerSpec(json="$.a")
 
@@ -33,3 +40,105 @@ def test_a_text_is_sent_as_it_is() -> None:
     made = request_for(RouteSpec("/", ANSWER, body="q={prompt}", headers={"X-User": "{user}"}), "x y", "u")
     assert made["body"] == b"q=x y"
     assert made["headers"] == {"x-user": "u"}
+
+
+HISTORY = [{"role": "user", "content": "Hé?"}, {"role": "assistant", "content": 'So "{env.BROWNOUT_SECRET}"\n'}]
+NOW = {"role": "user", "content": "{user} {messages}?"}
+
+
+def talk() -> Talk:
+    return Talk("conversation-4", list(HISTORY), {"id": "a/b 1", "stray": "x"})
+
+
+def conversational(**given: Any) -> RouteSpec:
+    return RouteSpec("/", ANSWER, **given, conversation=ConversationSpec(take={"id": "$.id", "other": "$.o"}))
+
+
+def test_messages_and_history_become_lists() -> None:
+    route = conversational(
+        body={"m": "{messages}", "in": ["{history}"], "c": "{conversation}", "i": "{conversation.id}"}
+    )
+    body = json.loads(request_for(route, NOW["content"], "u", talk=talk())["body"])
+    assert body == {"m": [*HISTORY, NOW], "in": [HISTORY], "c": "conversation-4", "i": "a/b 1"}
+    whole = request_for(conversational(body="{messages}"), "Why?", "u", talk=Talk("c"))
+    assert json.loads(whole["body"]) == [{"role": "user", "content": "Why?"}]
+    assert whole["headers"] == {"content-type": "application/json"}
+
+
+def test_messages_within_a_text_are_json() -> None:
+    route = conversational(
+        body="so far: {history}; now: {messages}", headers={"x": "h={history}"}, method="GET"
+    )  # and no content type: it is a text
+    made = request_for(replace(route, path="/{messages}"), "Why \ud83d?", "u", talk=talk())
+    before, now = made["body"].decode().removeprefix("so far: ").split("; now: ")
+    messages = [*HISTORY, {"role": "user", "content": "Why \ud83d?"}]
+    assert (json.loads(before), json.loads(now)) == (HISTORY, messages)
+    assert made["headers"]["x"].isascii(), "it can stand in a header"
+    assert json.loads(made["headers"]["x"].removeprefix("h=")) == HISTORY
+    assert json.loads(unquote(made["path"][1:])) == messages
+    assert "content-type" not in made["headers"]
+
+
+def test_what_was_not_taken_yet_is_empty() -> None:
+    route = conversational(body=["{prompt}", "{conversation.id}", "{conversation.other}"])
+    assert json.loads(request_for(route, "Why?", "u", talk=talk())["body"]) == ["Why?", "a/b 1", ""]
+    assert json.loads(request_for(route, "Why?", "u", talk=Talk("c"))["body"]) == ["Why?", "", ""]
+
+
+def test_values_stay_whole_in_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROWNOUT_SECRET", "s&?#/ é%20")
+    route = replace(
+        conversational(body="{prompt}"),
+        path="/{tenant}/{login.t}/{conversation.id}?k={env.BROWNOUT_SECRET}&c={conversation}",
+    )
+    made = request_for(route, "?", "u", tenant="a b/c", session=Session(values={"t": "1/2"}), talk=talk())
+    assert made["path"] == "/a%20b%2Fc/1%2F2/a%2Fb%201?k=s%26%3F%23%2F%20%C3%A9%2520&c=conversation-4"
+
+
+def test_the_routes_headers_go_before_the_sessions_and_those_before_the_tenants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BROWNOUT_SECRET", "s3cret")
+    tenant = {"X-Tenant": "{tenant}", "Authorization": "Bearer {env.BROWNOUT_SECRET}", "Cookie": "t=1", "x-a": "tenant"}
+    session = Session({"cookie": "sid=7"}, {"token": "tok"})
+    route = RouteSpec("/", ANSWER, headers={"x-A": "{login.token}"}, body="{prompt}")
+    made = request_for(route, "?", "u", tenant="acme", headers=tenant, session=session)
+    assert made["headers"] == {
+        "x-tenant": "acme",
+        "authorization": "Bearer s3cret",
+        "cookie": "sid=7",
+        "x-a": "tok",
+    }
+    own = replace(route, headers={"Cookie": "mine=1"})
+    assert request_for(own, "?", "u", headers=tenant, session=session)["headers"]["cookie"] == "mine=1"
+
+
+HOSTILE = "{env.BROWNOUT_SECRET} {user} {login.t} {messages} {prompt}"
+
+
+def test_what_a_value_brings_in_is_never_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes prompts, answers, cookies, tokens or ids must not get at brownout's environment."""
+    monkeypatch.setenv("BROWNOUT_SECRET", "s3cret")
+    said = Talk(HOSTILE, [{"role": "assistant", "content": HOSTILE}], {"id": HOSTILE})
+    names = ("prompt", "user", "tenant", "login.t", "conversation", "conversation.id", "messages", "history")
+    text = " | ".join(f"{{{name}}}" for name in names)
+    route = replace(
+        conversational(body={"a": text, "b": "{messages}", "c": "{history}"}, headers={"x": text}),
+        path="/" + "/".join(f"{{{name}}}" for name in names),
+    )
+    session = Session({"cookie": f"a={HOSTILE}"}, {"t": HOSTILE})
+    made = request_for(route, HOSTILE, HOSTILE, tenant=HOSTILE, headers={"y": "{tenant}"}, session=session, talk=said)
+    assert "s3cret" not in json.dumps({**made, "body": made["body"].decode()})
+    assert made["headers"]["cookie"] == f"a={HOSTILE}"
+    assert made["headers"]["y"] == HOSTILE
+    body = json.loads(made["body"])
+    assert body["a"].split(" | ")[:6] == [HOSTILE] * 6
+    assert body["b"] == [*said.history, {"role": "user", "content": HOSTILE}]
+    assert made["path"].count("BROWNOUT_SECRET") == 9, "each of eight values once, and messages twice"
+
+
+@given(st.text(), st.text())
+def test_any_prompt_arrives_as_it_is(prompt: str, answer: str) -> None:
+    said = Talk("c", [{"role": "assistant", "content": answer}])
+    made = request_for(conversational(body={"q": "{prompt}", "m": "{messages}"}), prompt, "u", talk=said)
+    assert json.loads(made["body"]) == {"q": prompt, "m": [*said.history, {"role": "user", "content": prompt}]}

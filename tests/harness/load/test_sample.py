@@ -53,3 +53,11 @@ def test_refuses_other_records() -> None:
     del record["user"]
     with pytest.raises(TypeError, match="user"):
         Sample.from_record(record)
+
+
+def test_journals_from_before_conversations_are_read() -> None:
+    record = {k: v for k, v in SAMPLE.to_record().items() if k not in ("tenant", "conversation", "turn")}
+    read = Sample.from_record(record)
+    assert (read.tenant, read.conversation, read.turn) == ("", "", 1)
+    turn = replace(SAMPLE, tenant="acme", conversation="conversation-2", turn=3)
+    assert Sample.from_record(json.loads(json.dumps(turn.to_record()))) == turn
