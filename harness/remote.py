@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,16 +16,24 @@ import httpx
 from brownout.faults.doors.admin import ADMIN, PROTOCOL
 from brownout.faults.doors.process import ProcessConfig
 from brownout.faults.plans.wire import to_data
-from brownout.faults.values.errors import SetupError
+from brownout.faults.values.errors import ConfigError, SetupError, shown
 from brownout.faults.values.sink import JsonLines
 
-__all__ = ["TOKEN", "RemoteBackends"]
+__all__ = ["TOKEN", "RemoteBackends", "check_token"]
 
 TOKEN = "BROWNOUT_TOKEN"
 """The environment variable that holds the token of a ``brownout serve``."""
 ROUND_TRIPS = 15
 PAUSE = 0.2
 """Seconds between two looks at the calls."""
+
+
+def check_token(token: str) -> None:
+    """Raises ConfigError for a token that no header can carry."""
+    if not (token.isascii() and token.isprintable() and token == token.strip()):
+        raise ConfigError(
+            f"{TOKEN} is a line of printable ASCII without spaces at its ends; a line break counts as one"
+        )
 
 
 class RemoteBackends:
@@ -35,9 +45,10 @@ class RemoteBackends:
 
     def __init__(self, client: httpx.Client, config: ProcessConfig, folder: Path) -> None:
         self._client, self._config = client, config
+        self._run = f"{folder.name}-{secrets.token_hex(4)}"
         self._journal = JsonLines(folder / "calls.jsonl")
-        self._after = self._looked = 0.0
-        self._offset = 0
+        self._looked = 0.0
+        self._after = self._offset = 0
         self._origin = 0
         self.uncertainty = 0.0
         self.origins: Mapping[str, str] = {}
@@ -45,6 +56,8 @@ class RemoteBackends:
     @classmethod
     def start(cls, folder: Path, config: ProcessConfig, url: str, token: str) -> RemoteBackends:
         """Begin a run on the backends at `url`. Raises SetupError with what to do about it."""
+        check_token(token)
+        _check_address(url)
         client = httpx.Client(
             base_url=url.rstrip("/"),
             headers={"authorization": f"Bearer {token}"},
@@ -56,27 +69,17 @@ class RemoteBackends:
             status = made._compare_clocks()
             made.origins = made._found(status["backends"], url)
             made._origin = status["origin_ns"]
-            made._after = status["calls"]
             users = {str(prompt): user for prompt, user in config.users.items()}
-            made._ask(
-                "POST",
-                "/run",
-                {
-                    "run": folder.name,
-                    "seed": config.seed,
-                    "key": config.key,
-                    "users": users,
-                    "plan": to_data(config.plan),
-                },
-            )
+            asked = {"seed": config.seed, "key": config.key, "users": users, "plan": to_data(config.plan)}
+            made._after = made._ask("POST", "/run", {"run": made._run, **asked})["calls"]
         except BaseException:
-            client.close()
+            made._close()
             raise
         return made
 
     def begin(self, at_ns: int) -> None:
         """Let the fault plans begin at a time of this machine's monotonic clock, in nanoseconds."""
-        self._ask("POST", "/begin", {"at_ns": at_ns + self._offset})
+        self._ask("POST", "/begin", {"run": self._run, "at_ns": at_ns + self._offset})
 
     def check(self) -> None:
         """Fetch the calls that have ended. Raises SetupError when the backends cannot be reached, or serve another run."""
@@ -85,22 +88,36 @@ class RemoteBackends:
             self._fetch()
 
     def stop(self) -> None:
-        """Fetch the last calls and end the run."""
+        """Fetch the last calls and end the run.
+
+        Raises SetupError when they cannot be had, as a run without them would be judged wrongly; but not in place of an
+        exception that is on its way.
+        """
+        leaving = sys.exception()
         try:
-            with contextlib.suppress(SetupError):
-                self._fetch()
-                self._ask("POST", "/end", {})
+            self._fetch()
+        except SetupError:
+            if leaving is None:
+                raise
         finally:
-            self._client.close()
-            self._journal.close()
+            with contextlib.suppress(SetupError):
+                self._ask("POST", "/end", {"run": self._run})
+            self._close()
+
+    def _close(self) -> None:
+        self._client.close()
+        self._journal.close()
 
     def _fetch(self) -> None:
         while True:
-            lines = self._send("GET", f"/calls?after={int(self._after)}").text.splitlines()
+            lines = self._send("GET", f"/calls?after={self._after}").text.splitlines()
             where, *calls = map(json.loads, lines)
+            if where["run"] != self._run:
+                other = f"the run {where['run']} has taken them over" if where["run"] else "they were started again"
+                raise SetupError(f"the backends at {self._client.base_url} serve this run no more: {other}")
             if where["from"] > self._after:
                 raise SetupError(
-                    f"the backends dropped {where['from'] - self._after:.0f} calls that were not fetched in time"
+                    f"the backends dropped {where['from'] - self._after} calls that were not fetched in time"
                 )
             for call in calls:
                 self._journal.put(self._here(call))
@@ -125,9 +142,9 @@ class RemoteBackends:
             before = time.monotonic_ns()
             status = self._ask("GET", "/status")
             took = time.monotonic_ns() - before
-            if status.get("protocol") != PROTOCOL:
+            if status["protocol"] != PROTOCOL:
                 raise SetupError(
-                    f"the backends speak version {status.get('protocol')} of the admin API, this is {PROTOCOL}"
+                    f"the backends speak version {status['protocol']} of the admin API, this is {PROTOCOL}"
                 )
             if not best or took < best:
                 best, self._offset = took, status["now_ns"] - (before + took // 2)
@@ -156,7 +173,9 @@ class RemoteBackends:
         try:
             found: dict[str, Any] = reply.json()
         except ValueError:
-            raise SetupError(f"{self._client.base_url} is no brownout serve: its answer is no JSON") from None
+            found = {}
+        if not isinstance(found, dict) or "protocol" not in found:
+            raise SetupError(f"{self._client.base_url} is no brownout serve: something else answers there")
         return found
 
     def _send(self, method: str, path: str, data: object = None) -> httpx.Response:
@@ -176,3 +195,12 @@ class RemoteBackends:
                 f"{where}: {method} {path.partition('?')[0]} answered {reply.status_code}: {reply.text[:300]}"
             )
         return reply
+
+
+def _check_address(url: str) -> None:
+    try:
+        given = httpx.URL(url)
+    except httpx.InvalidURL:
+        given = httpx.URL()
+    if given.scheme not in ("http", "https") or not given.host:
+        raise ConfigError(f"--backend is an address such as http://127.0.0.1:8099, not {shown(url)}")

@@ -22,6 +22,8 @@ __all__ = ["Connection", "Handler", "complain"]
 
 _LINGER = 1.0
 """Seconds for which a refused client may go on sending: closing on unread bytes would destroy the refusal on its way."""
+_PEEK = 0.1
+"""Seconds for which a connection may stay silent before it counts as one to a backend, where it could be another."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _REASONS = {status.value: status.phrase for status in http.HTTPStatus}
 
@@ -31,7 +33,16 @@ class Handler(Protocol):
 
     clock: Clock
 
+    @property
+    def steered(self) -> bool:
+        """Whether connections come here, too, that are for no backend."""
+        ...
+
     def accept(self) -> Accept: ...
+    def steers(self, data: bytes) -> bool:
+        """Whether a connection that begins with `data` is for no backend: then it is not to be accepted by one."""
+        ...
+
     async def serve(self, request: WireRequest, arrived_ns: int, wire: Connection) -> None:
         """Answer one request on `wire`."""
         ...
@@ -62,6 +73,7 @@ class Connection(asyncio.Protocol):
         self._sleeper: asyncio.Future[None] | None = None
         self._refused = False
         self._lingering: asyncio.TimerHandle | None = None
+        self._peeking: asyncio.TimerHandle | None = None
         self._chunked = self._bodiless = False
         self._parsed = Parsed(WireRequest("", "", {}, b""))
         self._keep_alive = False
@@ -74,19 +86,29 @@ class Connection(asyncio.Protocol):
         # With a high-water mark of 0 a paused transport tells bytes that wait here from bytes that the kernel has.
         transport.set_write_buffer_limits(high=0)
         self._handler.opened(self)
-        if self._handler.accept() is Accept.RESET:
-            self.reset()
+        if self._handler.steered:
+            self._peeking = self._loop.call_later(_PEEK, self._accept)
+        else:
+            self._accept()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._lingering is not None:
-            self._lingering.cancel()
+        for timer in (self._lingering, self._peeking):
+            if timer is not None:
+                timer.cancel()
         self._leave()
         self._handler.closed(self)
 
     def eof_received(self) -> None:
+        if self._peeking is not None:
+            self._accept()
         self._leave()
 
     def data_received(self, data: bytes) -> None:
+        if self._peeking is not None:
+            if self._handler.steers(data):
+                self._stop_peeking()
+            else:
+                self._accept()
         if self._refused or self._gone or self._transport.is_closing():
             return
         arrived = self._handler.clock.now_ns()
@@ -108,6 +130,16 @@ class Connection(asyncio.Protocol):
         if self._drained is not None:
             _wake(self._drained)
         self._drained = None
+
+    def _accept(self) -> None:
+        self._stop_peeking()
+        if self._handler.accept() is Accept.RESET:
+            self.reset()
+
+    def _stop_peeking(self) -> None:
+        if self._peeking is not None:
+            self._peeking.cancel()
+            self._peeking = None
 
     # Answering
 

@@ -29,8 +29,10 @@ __all__ = ["Server"]
 class Server:
     """Serves backends over TCP. `origin_ns` is the zero of the journal's times; a plan begins when `begin` is called.
 
-    A backend has a port of its own, or shares one with others that have a prefix too. `admin` answers what comes below
-    ``/_brownout/`` on any of them; without it that is a path like any other.
+    A backend has a port of its own, or shares one with others that have a prefix too. Nothing tells whose a new connection
+    to a shared port is, so faults that act on connections hit it there, whichever of its backends they are for.
+    `admin` answers what comes below ``/_brownout/`` on any port, and no fault does anything to that; without it that is a
+    path like any other.
     """
 
     backends: Mapping[str, Backend]
@@ -133,6 +135,14 @@ class _Port:
         """The backend with the longest prefix that a path begins with."""
         fitting = [b for b in self._backends if _below(b.spec.prefix, path)]
         return max(fitting, key=lambda b: len(b.spec.prefix), default=None)
+
+    @property
+    def steered(self) -> bool:
+        return self.server.admin is not None
+
+    def steers(self, data: bytes) -> bool:
+        _, _, rest = data[:200].decode("latin-1").partition(" ")
+        return self.steered and _below(ADMIN, rest.partition(" ")[0])
 
     def accept(self) -> Accept:
         now, number = self.clock.now_ns(), next(self._numbers)

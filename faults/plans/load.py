@@ -101,9 +101,8 @@ def _rule(document: Document, item: object, at: Location, number: str, backends:
         raise ConfigError(document.problem(at, f"this rule {what}", "one fault or incident to a rule"))
     name = names[0]
     if name not in known:
-        raise ConfigError(
-            document.problem((*at, name), f"unknown fault or incident {shown(name)}", did_you_mean(name, known))
-        )
+        hint = did_you_mean(name, known) or "see brownout list faults and brownout list incidents"
+        raise ConfigError(document.problem((*at, name), f"unknown fault or incident {shown(name)}", hint))
     problems: list[Problem] = []
     made = _collect(problems, lambda: _fault(document, name, given[name], (*at, name)))
     scope = _collect(problems, lambda: _scope(document, given.get("scope"), (*at, "scope"), backends))

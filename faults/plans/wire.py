@@ -43,12 +43,22 @@ def _rule(data: object) -> Rule:
         if not isinstance(data, Mapping):
             raise TypeError("a rule is a mapping")
         start, end = data["window"]
-        picked: list[Selector] = [selectors.get(name).parse(said) for name, said in data["selectors"].items()]
         window = Window(float(start), math.inf if end is None else float(end))
+        if not math.isfinite(window.start) or math.isnan(window.end):
+            raise ValueError(f"a window of a rule is {start} to {end}")
+        picked: list[Selector] = [selectors.get(name).parse(said) for name, said in data["selectors"].items()]
         made = _fault(data["fault"], data["parameters"])
-        return Rule(str(data["id"]), str(data["label"]), made, Scope(**data["scope"]), window, tuple(picked))
-    except (KeyError, TypeError, AttributeError) as e:
+        return Rule(str(data["id"]), str(data["label"]), made, _scope(data["scope"]), window, tuple(picked))
+    except (KeyError, TypeError, AttributeError, OverflowError) as e:
         raise ValueError(f"not a rule of a plan: {type(e).__name__}: {e}") from None
+
+
+def _scope(given: Mapping[str, Any]) -> Scope:
+    scope = Scope(**given)
+    texts = (scope.backend, scope.endpoint, scope.model)
+    if not all(t is None or isinstance(t, str) for t in texts) or not isinstance(scope.streaming, bool | None):
+        raise TypeError("a scope holds three texts and a truth value")
+    return scope
 
 
 def _fault(name: object, parameters: object) -> Fault:

@@ -27,7 +27,7 @@ from brownout.faults.values.sink import JsonLines, Sink
 from brownout.faults.values.units import show_seconds
 from brownout.harness.config.apps import target
 from brownout.harness.hosts import is_loopback
-from brownout.harness.remote import TOKEN
+from brownout.harness.remote import TOKEN, check_token
 
 __all__ = ["Serving", "serve"]
 
@@ -48,6 +48,7 @@ class Serving:
 def serve(asked: Serving) -> int:
     """Serve until interrupted; returns the exit code. The plan begins at once. Raises ConfigError and SetupError."""
     dialects.get(asked.dialect)
+    check_token(os.environ.get(TOKEN, ""))
     if not asked.host.strip():
         raise ConfigError("--host is empty, which would mean every interface; give an address such as 127.0.0.1")
     backends = dict(target(asked.app).config.backends) if asked.app else {"primary": BackendSpec(asked.dialect)}
@@ -111,15 +112,15 @@ async def _serve(config: ProcessConfig, sink: JsonLines) -> int:
         raise ConfigError(f"--host {config.host[:40]!r} is not an address: {e}") from None
     if server.admin is not None:
         server.admin.attach(server, origins)
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ending.set)
     server.begin(time.monotonic_ns())
     for line in _told(server, origins, token):
         terminal.print(line, markup=False)
     for rule in config.plan.rules:
         terminal.print(f"  fault: {rule.label}  {rule.fault}", markup=False)
-    ending = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ending.set)
     await ending.wait()
     await server.stop()
     return 0
@@ -137,7 +138,7 @@ def _told(server: Server, origins: Mapping[str, str], token: str) -> Iterator[st
     where = first.removesuffix(next(iter(server.backends.values())).spec.prefix)
     if not token:
         yield f"  admin API: off, because others can reach this address; set {TOKEN} to a secret to have it"
-    elif TOKEN in os.environ:
+    elif os.environ.get(TOKEN):
         yield f"  admin API: brownout run --backend {where}, with the same {TOKEN}"
     else:
         yield f"  admin API: {TOKEN}={token} brownout run --backend {where}"

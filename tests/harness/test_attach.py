@@ -59,6 +59,13 @@ def started(words: list[str], folder: Path, until: str, **env: str) -> tuple[sub
     return process, said
 
 
+def stopped(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    assert process.stdout is not None
+    process.stdout.close()
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "brownout.yaml").write_text(APP.replace("PORT", str(free_port())))
@@ -76,10 +83,7 @@ def serving(project: Path) -> Iterator[str]:
     try:
         yield re.findall(r"--backend (\S+),", said)[0]
     finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
-        assert process.stdout is not None
-        process.stdout.close()
+        stopped(process)
 
 
 def brownout_in(folder: Path, *words: str, token: str = SECRET) -> tuple[int, str]:
@@ -201,6 +205,53 @@ def test_what_an_attached_app_needs(project: Path) -> None:
     assert TOKEN in said
 
 
+def test_serve_tells_where_each_backend_is(project: Path) -> None:
+    """Those with a prefix share a port; the others have the next one each, in their order."""
+    backends = "backends:\n  main: {}\n  a: {prefix: /a}\n  claude: {dialect: anthropic}\n  b: {dialect: ollama, prefix: /x/b}\n"
+    (project / "brownout.yaml").write_text(re.sub(r"backends:\n.*\n", backends, APP.replace("PORT", "1")))
+    first = free_port()
+    words = ["-u", "-m", "brownout.harness.cli", "serve", "--app", "brownout.yaml", "--port", str(first)]
+    process, said = started(words, project, "admin API", **{TOKEN: SECRET})
+    try:
+        main, shared, third = (f"http://127.0.0.1:{first + n}" for n in range(3))
+        for line in (
+            f"main: simulated openai backend at {main}/v1",
+            f"a: simulated openai backend at {shared}/a/v1",
+            f"OPENAI_BASE_URL={shared}/a/v1",
+            f"claude: simulated anthropic backend at {third}",
+            f"ANTHROPIC_BASE_URL={third}",
+            f"b: simulated ollama backend at {shared}/x/b",
+            f"OLLAMA_HOST={shared}/x/b",
+        ):
+            assert re.search(rf"^ *{re.escape(line)}$", said, re.MULTILINE), said
+        for port in (main, shared, third):
+            reply = httpx.get(f"{port}/_brownout/status", headers={"x-brownout-token": SECRET}, trust_env=False)
+            assert list(reply.json()["backends"]) == ["main", "a", "claude", "b"]
+    finally:
+        stopped(process)
+
+
+def test_serve_makes_a_token_where_there_is_none(project: Path) -> None:
+    words = ["-u", "-m", "brownout.harness.cli", "serve", "--port", "0", "--journal", "calls.jsonl"]
+    process, said = started(words, project, "admin API", **{TOKEN: ""})
+    try:
+        ((token, url),) = re.findall(rf"{TOKEN}=(\S+) brownout run --backend (\S+)", said)
+        reply = httpx.get(f"{url}/_brownout/status", headers={"authorization": f"Bearer {token}"}, trust_env=False)
+        assert reply.status_code == 200
+        httpx.post(f"{url}/v1/chat/completions", headers={"authorization": f"Bearer {token}"}, trust_env=False)
+    finally:
+        stopped(process)
+    journal = (project / "calls.jsonl").read_text()
+    assert journal.count("\n") == 1
+    assert token not in journal
+
+
+def test_serve_takes_no_token_that_nobody_could_send(project: Path) -> None:
+    code, said = brownout_in(project, "serve", "--port", "0", token="secret\n")
+    assert code == 2
+    assert f"{TOKEN} is a line of printable ASCII" in said
+
+
 def test_no_admin_api_where_others_could_reach_it(project: Path) -> None:
     words = ["-u", "-m", "brownout.harness.cli", "serve", "--port", "0", "--host", "0.0.0.0"]
     process, said = started(words, project, "admin API", **{TOKEN: ""})
@@ -210,7 +261,4 @@ def test_no_admin_api_where_others_could_reach_it(project: Path) -> None:
         reply = httpx.get(f"http://127.0.0.1:{port}/_brownout/status", trust_env=False)
         assert reply.status_code == 404
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(10)
-        assert process.stdout is not None
-        process.stdout.close()
+        stopped(process)
