@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Container
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from brownout.faults.values.errors import ConfigError
@@ -25,10 +25,10 @@ def is_loopback(host: str) -> bool:
     return bool(found) and all(ipaddress.ip_address(str(a).partition("%")[0]).is_loopback for a in found)
 
 
-def check_confirmed(url: str, confirmed: Container[str]) -> None:
+def check_confirmed(url: str, confirmed: Iterable[str]) -> None:
     """Raises ConfigError when `url` leads to another machine that the command line does not confirm by its name."""
-    host = urlsplit(url).hostname or ""
-    if url and host not in confirmed and not is_loopback(host):
+    host = urlsplit(url).hostname or ""  # in lower case
+    if url and host not in {name.lower() for name in confirmed} and not is_loopback(host):
         raise ConfigError(
             f"app.url leads to {host}, which is not this machine: load could hit a system that people use. If it is meant "
             f"to be tested, say so with --confirm-host {host}"

@@ -30,7 +30,8 @@ class _Origin:
 
 _ERROR_TEXT = re.compile(
     r"traceback \(most recent call|internal server error|service unavailable|bad gateway|\btimed? ?out\b|\bexception\b"
-    r"|\bunexpected error\b|an error (?:has )?occurred|something went wrong|^\s*(?:null|none|undefined|nan|\[object object\])\s*$",
+    r"|\bunexpected error\b|an error (?:has )?occurred|something went wrong"
+    r"|^\s*(?:fatal )?error\s*:|try again later|^\s*(?:null|none|undefined|nan|\[object object\])\s*$",
     re.IGNORECASE,
 )
 """What error texts say, in a reply that calls itself good."""

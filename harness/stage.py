@@ -14,6 +14,7 @@ from brownout.faults.values.errors import ConfigError, SetupError
 from brownout.harness.app.login import log_in
 from brownout.harness.app.running import AppRun
 from brownout.harness.app.session import Session
+from brownout.harness.app.talk import Talk
 from brownout.harness.backends import BackendProcess
 from brownout.harness.config.app import AppConfig
 from brownout.harness.escape.escapes import Escapes
@@ -134,8 +135,9 @@ class Stage:
             app.cwd,
         )
         arrival = Arrival(number, 0.0, "baseline", route, number, text, user, tenant)
-        talks = self.config.routes[route].conversation is not None
-        return asking(terms, replace(arrival, conversation=user) if talks else arrival, time.monotonic_ns()).run()
+        if self.config.routes[route].conversation is None:
+            return asking(terms, arrival, time.monotonic_ns()).run()
+        return asking(terms, replace(arrival, conversation=user), time.monotonic_ns(), Talk(user)).run()
 
     def check(self) -> None:
         """Raises SetupError when something that must run has ended."""

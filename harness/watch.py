@@ -23,6 +23,7 @@ HEALTH, METRICS = "health.jsonl", "metrics.jsonl"
 PATIENCE = 5.0
 """Seconds after which a URL that does not answer counts as failed."""
 MOST_TEXT = 1 << 20
+"""Bytes that are read of a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _health(probe: Probe, text: str) -> Mapping[str, object]:
 
 
 def _metrics(probe: Probe, text: str) -> Mapping[str, object]:
-    return {**asdict(probe), "text": text[:MOST_TEXT]}
+    return {**asdict(probe), "text": text}
 
 
 def _watch(
@@ -97,11 +98,20 @@ def _watch(
 
 
 def _read(client: httpx.Client, url: str, at: float) -> tuple[Probe, str]:
+    """One look, within `PATIENCE` in all, at no more than `MOST_TEXT` bytes."""
     started = time.monotonic()
-    status, error, text = 0, "", ""
+    status, error, body = 0, "", b""
     try:
-        reply = client.get(url)
-        status, text = reply.status_code, reply.text
+        with client.stream("GET", url) as reply:
+            status = reply.status_code
+            for piece in reply.iter_bytes():
+                body += piece
+                if len(body) >= MOST_TEXT:
+                    break
+                if time.monotonic() - started > PATIENCE:
+                    status, error = 0, "no end"
+                    break
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as e:
-        error = type(e).__name__
-    return Probe(at, status, round(time.monotonic() - started, 6), error), text
+        status, error = 0, type(e).__name__
+    took = round(time.monotonic() - started, 6)
+    return Probe(at, status, took, error), body[:MOST_TEXT].decode("utf-8", "replace")

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+from brownout.faults.doors.admin import ADMIN
 from brownout.faults.model.spec import BackendSpec
 from brownout.faults.plans.document import Document, Location
 from brownout.faults.values.errors import ConfigError, Problem, shown
@@ -17,7 +18,7 @@ from brownout.faults.values.registry import did_you_mean
 from brownout.faults.values.units import Between, Number, Seconds, show_seconds
 from brownout.harness.config.access import LoginSpec, TenantSpec
 from brownout.harness.config.answer import AnswerSpec, SseSpec
-from brownout.harness.config.fields import FORBID, LONGEST_WAIT, fill, placeholders, texts
+from brownout.harness.config.fields import FORBID, LONGEST_WAIT, fill, placeholders, texts, words_of
 from brownout.harness.config.route import ConversationSpec, RouteSpec
 from brownout.harness.config.rule import ReplyRule, schema_mistakes
 from brownout.harness.config.start import AppSpec, Ready, Watched
@@ -125,11 +126,27 @@ class AppConfig:
                 if rule.endpoint and rule.endpoint not in known:
                     at, hint = ("backends", name, "answers", i, "endpoint"), did_you_mean(rule.endpoint, list(known))
                     yield document.problem(at, f"{backend.dialect} has no endpoint {shown(rule.endpoint)}", hint)
+        yield from self._prefix_problems(document)
         if not self.backends:
             yield document.problem(("backends",), "an app without a backend has nothing to fail", "primary: {}")
         yield from self._schema_problems(document)
         yield from self._start_problems(document)
         yield from self._route_problems(document)
+
+    def _prefix_problems(self, document: Document) -> Iterator[Problem]:
+        """Prefixes by which a path would not tell which backend is meant."""
+        taken: dict[str, str] = {}
+        for name, backend in self.backends.items():
+            prefix, at = backend.prefix, ("backends", name, "prefix")
+            if not prefix:
+                continue
+            if prefix == ADMIN or prefix.startswith(f"{ADMIN}/"):
+                yield document.problem(at, f"{ADMIN} is brownout's own path")
+            for other, its in taken.items():
+                if f"{prefix}/".startswith(f"{other}/") or f"{other}/".startswith(f"{prefix}/"):
+                    hint = "give each a first part of its own, such as /openai and /anthropic"
+                    yield document.problem(at, f"a path below {prefix} could mean {its} or {name}", hint)
+            taken[prefix] = name
 
     def _start_problems(self, document: Document) -> Iterator[Problem]:
         """Placeholders in `start`, `env` and `run`, and whether the app is told its port."""
@@ -149,7 +166,14 @@ class AppConfig:
             hint = "start: a command, url: where it runs already, or routes that run a command"
             yield document.problem(("app",), f"route {served[0]!r} asks an app that nobody starts", hint)
         if not served and (app.start is not None or app.url):
-            yield document.problem(("routes",), "the app is started, but every route runs a command of its own")
+            hint = "leave out app.start and app.url, or give a route a path"
+            yield document.problem(("app",), "nothing asks the app: every route runs a command of its own", hint)
+        for name, route in self.routes.items():
+            for at, text in texts(words_of(route.run) if route.run is not None else [], ("routes", name, "run")):
+                for placeholder in placeholders(text):
+                    if placeholder not in known and placeholder.split(".")[0] in _OURS:
+                        hint = did_you_mean(placeholder, sorted(known))
+                        yield document.problem(at[:3], f"unknown placeholder {{{placeholder[:60]}}}", hint)
 
     def _route_problems(self, document: Document) -> Iterator[Problem]:
         """Backends that routes need, and placeholders that nothing fills."""
@@ -180,7 +204,9 @@ class AppConfig:
                 hint = f"set {variable} in the environment of brownout"
                 yield document.problem(at, f"there is no variable for {{{name[:60]}}}", hint)
             elif sort in ("login", "conversation") and variable and name not in known:
-                hint = did_you_mean(name, sorted(known)) or f"name it in {sort}.take"
+                hint = (
+                    known and did_you_mean(name, sorted(known))
+                ) or f"take it: {sort}: {{take: {{{variable}: $.…}}}}"
                 yield document.problem(at, f"nothing is taken for {{{name[:60]}}}", hint)
 
     def _schema_problems(self, document: Document) -> Iterator[Problem]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from random import Random
 from typing import Annotated, Any, ClassVar, Literal
 
 from brownout.faults.values.distribution import Duration, Fixed
-from brownout.faults.values.units import Between, Number
+from brownout.faults.values.units import Between, Number, show_seconds
 from brownout.harness.config.answer import AnswerSpec, TextSpec, check_path
 from brownout.harness.config.fields import (
     FORBID,
+    LONGEST_WAIT,
     Command,
     check_body,
     check_headers,
@@ -39,6 +41,8 @@ class ConversationSpec:
     def __post_init__(self) -> None:
         for path in self.take.values():
             check_path(path)
+        if any(self.think.draw(Random(i)) > LONGEST_WAIT for i in range(8)):
+            raise ValueError(f"think is at most {show_seconds(LONGEST_WAIT)}")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Health and metrics of an app are read from outside while it is tested."""
 
+import contextlib
 import json
 import threading
 import time
@@ -18,11 +19,22 @@ class App(BaseHTTPRequestHandler):
     status = 200
 
     def do_GET(self) -> None:
+        if self.path in ("/flood", "/drip"):
+            self.endless(b"x" * 65536 if self.path == "/flood" else b"x", 0 if self.path == "/flood" else 0.1)
+            return
         body = b"requests_total 7\n" if self.path == "/metrics" else b"ok"
         self.send_response(App.status if self.path == "/healthz" else 200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def endless(self, piece: bytes, pause: float) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(piece)
+                time.sleep(pause)
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
@@ -32,6 +44,7 @@ class App(BaseHTTPRequestHandler):
 def url() -> Iterator[str]:
     App.status = 200
     server = ThreadingHTTPServer(("127.0.0.1", 0), App)
+    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -72,3 +85,14 @@ def test_an_app_that_is_not_there_is_not_well(url: str) -> None:
     assert not look(url + "/healthz").ok
     gone = look("http://127.0.0.1:1/healthz")
     assert (gone.ok, gone.status, gone.error) == (False, 0, "ConnectError")
+
+
+@pytest.mark.parametrize(("path", "ok", "error"), [("/flood", True, ""), ("/drip", False, "no end")])
+def test_a_url_without_an_end_is_read_within_bounds(
+    url: str, path: str, ok: bool, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brownout.harness.watch.PATIENCE", 0.5)
+    started = time.monotonic()
+    probe = look(url + path)
+    assert time.monotonic() - started < 1.5
+    assert (probe.ok, probe.error) == (ok, error)

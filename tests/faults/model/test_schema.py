@@ -335,10 +335,9 @@ def test_formats(form: str, read: Callable[[str], object]) -> None:
         assert read(made({"type": "string", "format": form}, seed))
 
 
-def test_a_format_that_matches_the_pattern_beside_it_is_preferred() -> None:
+def test_a_pattern_rules_over_the_format_beside_it() -> None:
     schema = {"type": "string", "format": "email", "pattern": "^[a-z0-9]+@[a-z.]+$"}
-    assert made(schema).endswith("@example.com")
-    assert made({**schema, "pattern": "^b@b$"}) == "b@b"
+    assert re.search(schema["pattern"], str(made(schema)))
 
 
 def test_what_older_schemas_and_gemini_write() -> None:
