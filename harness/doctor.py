@@ -59,7 +59,7 @@ def examine(config: AppConfig, root: Path, folder: Path, elsewhere: Elsewhere | 
             if said := stage.log_in(users):
                 yield Step("login", "ok", said)
         except SetupError as e:
-            yield Step("login", "bad", str(e), "see login: in brownout.yaml", stage.app.output)
+            yield Step("login", "bad", str(e).removeprefix("login: "), "", stage.app.output)
             return
         yield from _watched(config, stage)
         for number, (name, route) in enumerate(config.routes.items()):

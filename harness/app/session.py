@@ -11,5 +11,5 @@ __all__ = ["Session"]
 class Session:
     """`headers` are sent with each request (the cookies); `values` are what `login.take` found."""
 
-    headers: dict[str, str] = field(default_factory=dict)
-    values: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    values: dict[str, str] = field(default_factory=dict, repr=False)

@@ -192,7 +192,7 @@ class AppConfig:
         for name, tenant in self.tenants.items():
             for at, text in texts(tenant.headers):
                 yield from self._unfilled(document, ("tenants", name, "headers", *at), text, set())
-        for part in ("headers", "body", "form"):
+        for part in ("path", "headers", "body", "form"):
             for at, text in texts(getattr(self.login, part, None)):
                 yield from self._unfilled(document, ("login", part, *at), text, set())
 

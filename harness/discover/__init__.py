@@ -21,10 +21,11 @@ from brownout.harness.discover.using import addresses, used_clients
 
 __all__ = ["Find", "Project", "Used", "discover"]
 
-WEB = frozenset(
-    "fastapi flask starlette django quart litestar aiohttp sanic tornado bottle falcon streamlit gradio chainlit "
-    "express fastify hono koa next nuxt @nestjs/core @sveltejs/kit".split()
-)
+WEB = {
+    "fastapi", "flask", "starlette", "django", "quart", "litestar", "aiohttp", "sanic", "tornado", "bottle", "falcon",
+    "streamlit", "gradio", "chainlit",
+    "express", "fastify", "hono", "koa", "next", "nuxt", "@nestjs/core", "@sveltejs/kit",
+}  # fmt: skip
 """Packages of apps with a server."""
 
 
@@ -70,7 +71,11 @@ def _ask(origin: str, project: Project) -> bool:
         project.answer = None  # it was that of another route
     project.url = project.url or Find(origin, "a process of this project listens there")
     project.path, project.body = Find(route.path, source), Find(route.body, source)
-    project.answer = Find(route.answer, source) if route.answer else project.answer
+    streams = {"sse", "ndjson"} & set(route.answer or {})
+    if streams and not (project.answer and streams & set(project.answer.value)):
+        project.answer = Find(route.answer or {}, f"{source}: a stream; the names in it are a guess")
+    elif route.answer and not streams:
+        project.answer = Find(route.answer, source)
     if route.health:
         project.ready = Find(route.health, source)
     project.ready = project.ready or Find(found[0], f"{source}: it answers")

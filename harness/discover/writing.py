@@ -74,7 +74,7 @@ def _environment(project: Project, backends: dict[str, str]) -> Iterator[str]:
     """The lines of ``env:`` that lead the app's clients to the backends, and what must be changed where none does."""
     written: dict[str, str] = {}
     if not project.clients:
-        yield "# a guess: how does the app's model client find its API? See docs/model-clients.md"
+        yield "# a guess: how does the app's model client find its API? See docs/model-clients.md of brownout"
         yield from (_pair(n, placeholders(v, "primary", "openai")) for n, v in environment("openai").items())
         return
     for client in project.clients:

@@ -60,6 +60,7 @@ class LoadConfig:
         here = replace(
             self, schedule=self.schedule.absolute(), samples=self.samples.absolute(), cwd=self.cwd.absolute()
         )
+        path.touch(mode=0o600)  # it may hold what users logged in with
         path.write_bytes(TypeAdapter(LoadConfig).dump_json(here, indent=1))
 
     @classmethod
@@ -91,8 +92,17 @@ class LoadRun:
             raise SetupError("load over real sockets needs the extra: pip install 'brownout[load]'")
         folder = folder.absolute()
         file, log = folder / "load.json", folder / "load.log"
-        config.write(file)
-        child = Child.start(
+        try:
+            config.write(file)
+            child = cls._child(folder, file, log)
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+        return cls(child, log, file)
+
+    @staticmethod
+    def _child(folder: Path, file: Path, log: Path) -> Child:
+        return Child.start(
             [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *_OPTIONS],
             name="load",
             env=_environment(folder) | {CONFIG: str(file)},
@@ -102,7 +112,6 @@ class LoadRun:
             stderr=log,
             grace=GRACE,
         )
-        return cls(child, log, file)
 
     def wait_ready(self, timeout: float = 30.0) -> None:
         """Wait until the child has all it needs to send. Raises SetupError when it dies or is not ready in time."""
