@@ -38,7 +38,7 @@ class Reset(Fault):
                 return (action,)
             if action.part == "body":
                 return (Data(action.body[: len(action.body) // 2], "body"), Abort())
-            if said >= self.after_tokens:
+            if said >= self.after_tokens or action.closing:
                 return (Abort(),)
             said += whole_tokens(action)
             return (action,)

@@ -1,7 +1,7 @@
 """The JSON Schemas of the files that brownout reads, for editors: made from the models and the registries.
 
 A schema is wider than what is read: it does not know what two places of a file say together, such as the name of a backend
-in a scope. It is narrower only where nobody writes: a key that is there and null, a text with capitals for ``USD``.
+in a scope. It is narrower only where nobody writes, such as a key that is there and null.
 """
 
 from __future__ import annotations

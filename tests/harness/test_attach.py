@@ -207,7 +207,7 @@ def test_what_an_attached_app_needs(project: Path) -> None:
 
 def test_serve_tells_where_each_backend_is(project: Path) -> None:
     """Those with a prefix share a port; the others have the next one each, in their order."""
-    backends = "backends:\n  main: {}\n  a: {prefix: /a}\n  claude: {dialect: anthropic}\n  b: {dialect: ollama, prefix: /x/b}\n"
+    backends = "backends:\n  main: {}\n  a: {prefix: /a}\n  b: {dialect: ollama, prefix: /x/b}\n  claude: {dialect: anthropic}\n"
     (project / "brownout.yaml").write_text(re.sub(r"backends:\n.*\n", backends, APP.replace("PORT", "1")))
     first = free_port()
     words = ["-u", "-m", "brownout.harness.cli", "serve", "--app", "brownout.yaml", "--port", str(first)]
@@ -226,7 +226,7 @@ def test_serve_tells_where_each_backend_is(project: Path) -> None:
             assert re.search(rf"^ *{re.escape(line)}$", said, re.MULTILINE), said
         for port in (main, shared, third):
             reply = httpx.get(f"{port}/_brownout/status", headers={"x-brownout-token": SECRET}, trust_env=False)
-            assert list(reply.json()["backends"]) == ["main", "a", "claude", "b"]
+            assert list(reply.json()["backends"]) == ["main", "a", "b", "claude"]
     finally:
         stopped(process)
 

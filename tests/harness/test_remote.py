@@ -31,6 +31,7 @@ from brownout.faults.values.errors import ConfigError, SetupError
 from brownout.faults.values.sink import Memory
 from brownout.harness.app.running import free_port
 from brownout.harness.backends import BackendProcess
+from brownout.harness.prompts import marked
 from brownout.harness.remote import RemoteBackends
 
 SECRET = "the token of these tests"
@@ -81,16 +82,18 @@ def served(port: int = 0, ahead: float = 0.0) -> Iterator[There]:
         loop.close()
 
 
-def config_in(folder: Path) -> ProcessConfig:
-    """A run whose backend fails in the first 0.4 s of its plan."""
-    plan = parse_plan(Document.parse("faults: [{http_error: {status: 503}}]", "x"), None).within(Window(0.0, 0.4))
-    return ProcessConfig(
-        7, "key", time.monotonic_ns(), folder / "calls.jsonl", {"primary": SPEC}, plan, users={0: "dana"}
-    )
+SEED, KEY = 7, "key"
+USERS = {number: f"user {number // 2}" for number in range(12)}
 
 
-def ask(origin: str) -> int:
-    body = {"model": "m", "messages": [{"role": "user", "content": "Why?"}]}
+def config_in(folder: Path, rule: str = "{http_error: {status: 503}}", seconds: float = 0.4) -> ProcessConfig:
+    """A run whose backend fails in the first seconds of its plan."""
+    plan = parse_plan(Document.parse(f"faults: [{rule}]", "x"), None).within(Window(0.0, seconds))
+    return ProcessConfig(SEED, KEY, time.monotonic_ns(), folder / "calls.jsonl", {"primary": SPEC}, plan, users=USERS)
+
+
+def ask(origin: str, prompt: str = "Why?") -> int:
+    body = {"model": "m", "messages": [{"role": "user", "content": prompt}]}
     return httpx.post(f"{origin}/v1/chat/completions", json=body, trust_env=False).status_code
 
 
@@ -128,24 +131,28 @@ def test_a_plan_begins_when_it_is_due_by_any_clock(tmp_path: Path, ahead: float)
 
 
 def test_what_is_recorded_is_what_backends_of_our_own_record(tmp_path: Path) -> None:
+    """The same users are hit, and the same texts made; only the times are others."""
     here, away = folder_of(tmp_path, "here"), folder_of(tmp_path, "away")
+    said: list[list[int]] = []
     with served(ahead=50.0) as there:
-        config = config_in(here)
-        for folder, backends in (
-            (here, BackendProcess.start(here, config)),
-            (away, RemoteBackends.start(away, config, there.url, SECRET)),
+        config = config_in(here, "{http_error: {status: 503}, per_user: 50%}", 60.0)
+        for backends in (
+            BackendProcess.start(here, config),
+            RemoteBackends.start(away, config, there.url, SECRET),
         ):
             try:
                 backends.begin(time.monotonic_ns())
-                time.sleep(0.05)
-                assert ask(backends.origins["primary"]) == 503
-                time.sleep(0.5)
-                backends.check()
-                assert ask(backends.origins["primary"]) == 200
+                time.sleep(0.02)
+                prompts = [marked(Codec(KEY), number, SEED) for number in USERS]
+                said.append([ask(backends.origins["primary"], prompt) for prompt in prompts])
                 time.sleep(0.1)
+                backends.check()
             finally:
                 backends.stop()
-            assert len(records_in(folder)) == 2
+    assert said[0] == said[1]
+    assert set(said[0]) == {200, 503}
+    assert said[0][::2] == said[0][1::2], "both requests of a user"
+    assert len(records_in(here)) == len(USERS)
 
     def timeless(record: dict[str, Any]) -> dict[str, Any]:
         kinds = [[a[0], a[3]] for a in record["actions"]]

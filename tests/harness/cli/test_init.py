@@ -99,6 +99,19 @@ def test_an_app_that_runs_already(tmp_path: Path) -> None:
     assert '  #   OPENAI_BASE_URL: "{backend.primary.openai}"' in said
 
 
+@pytest.mark.parametrize("example", ["command_line", "flask_anthropic"])
+def test_an_example_is_ready_to_be_tested_as_it_is_written(tmp_path: Path, example: str) -> None:
+    folder = Path(__file__).parents[3] / "suites/examples" / example
+    written(tmp_path, {f.name: f.read_text() for f in folder.glob("*.py")})
+    run = subprocess.run(
+        [sys.executable, "-m", "brownout.harness.cli", "doctor"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "This app can be tested" in run.stdout
+
+
 def test_guesses_are_called_guesses(tmp_path: Path) -> None:
     _, said = written(tmp_path, {})
     for line in ("  start: ", "    path: ", "    body: ", "    answer: ", "  ready: "):
@@ -119,7 +132,7 @@ def test_nothing_is_written_over(tmp_path: Path, file: str) -> None:
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / ".brownout").write_text("")
-    with pytest.raises(ConfigError, match="app.schema.json cannot be written"):
+    with pytest.raises(ConfigError, match=r"app\.schema\.json cannot be written"):
         init(tmp_path)
     assert [f.name for f in tmp_path.iterdir()] == [".brownout"]
 

@@ -104,10 +104,21 @@ def test_a_running_app_counts_for_more_than_its_sources(tmp_path: Path) -> None:
     source = f"http://127.0.0.1:{port}/v3/api-docs"
     assert project.path == Find("/v2/chat", source)
     assert project.body == Find({"prompt": "{prompt}"}, source)
-    assert project.answer == Find({"sse": {"text": "$.delta"}}, source)
+    assert project.answer == Find({"sse": {"text": "$.delta"}}, f"{source}: a stream; the names in it are a guess")
     assert project.ready == Find("/healthz", "src/shop/main.py:17"), "of which the document says nothing"
     assert project.start
     assert project.start.value.startswith("uvicorn shop.main:api")
+
+
+@linux
+def test_how_a_stream_is_read_the_sources_know_better(tmp_path: Path) -> None:
+    source = (
+        'app = FastAPI()\n@app.post("/v2/chat")\ndef chat(x: str):\n'
+        '    return StreamingResponse(json.dumps({"token": 1}), media_type="text/event-stream")'
+    )
+    with running(plant(tmp_path, {"main.py": source}), "127.0.0.1"):
+        project = discover(tmp_path)
+    assert project.answer == Find({"sse": {"text": "$.token"}}, "main.py:2")
 
 
 @linux
