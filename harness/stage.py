@@ -23,7 +23,7 @@ from brownout.harness.load.asking import asking
 from brownout.harness.load.client import Target, Terms
 from brownout.harness.load.sample import Sample
 from brownout.harness.load.schedule import Arrival
-from brownout.harness.remote import TOKEN, RemoteBackends
+from brownout.harness.remote import TOKEN, RemoteBackends, check_token
 
 __all__ = ["Elsewhere", "Stage", "elsewhere", "must_be_good"]
 
@@ -48,6 +48,7 @@ def elsewhere(config: AppConfig, url: str | None) -> Elsewhere | None:
     token = os.environ.get(TOKEN, "")
     if not token:
         raise ConfigError(f"--backend needs the token of that brownout serve in the environment: {TOKEN}")
+    check_token(token)
     return Elsewhere(url, token)
 
 
