@@ -133,7 +133,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("find", "replace", "said"),
         [
-            ("http_error", "htp_error", "unknown fault or incident 'htp_error' (did you mean http_error?)"),
+            ("http_error", "htp_error", "unknown fault or incident 'htp_error' (did you mean http_error"),
             (
                 "served >= 60%",
                 "surved >= 60%",
