@@ -25,7 +25,7 @@ Kind = Literal[
 """What failed, in neutral terms; the dialect has the provider's words for it."""
 
 RetryAfterAs = Literal["seconds", "decimal", "date", "ms"]
-"""How a wait is written: in whole seconds, rounded up (RFC 9110), with decimals, as a date, or as ``retry-after-ms``."""
+"""How a wait is written: in whole seconds, rounded up, with decimals, as a date, or as ``retry-after-ms``."""
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -33,7 +33,7 @@ _FRAMING = ("content-length", "transfer-encoding", "connection")
 
 
 def parse_line(value: object) -> str:
-    """One line of text in Latin-1, as HTTP headers can hold it; a number is one too. Raises ValueError for anything else."""
+    """One line of Latin-1, as HTTP headers can hold it; a number is one too. Raises ValueError for anything else."""
     text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     if text is None or not _LINE.fullmatch(text):
         raise ValueError(f"{shown(value)} is not one line of text")

@@ -25,7 +25,7 @@ _EDGE: Mapping[int, tuple[str, str]] = {
     524: ("A timeout occurred", "The origin took the connection, but did not answer within 100 seconds."),
     525: ("SSL handshake failed", "No secure connection to the origin came about."),
 }
-"""Titles of the edge's own statuses, and what happened. Titles as Cloudflare's documentation of its 5xx errors has them."""
+"""The edge's own statuses: titles, as in Cloudflare's documentation of its 5xx errors, and what happened."""
 
 _PAGE = """\
 <!DOCTYPE html>
@@ -55,7 +55,10 @@ _PAGE = """\
     <h2>What can I do?</h2>
     <p>Please try again in a few minutes.</p>
   </section>
-  <footer>Cloudflare Ray ID: <strong>{ray}</strong> &bull; Your IP: {address} &bull; Performance &amp; security by Cloudflare</footer>
+  <footer>
+    <span>Cloudflare Ray ID: <strong>{ray}</strong></span> &bull; <span>Your IP: {address}</span> &bull;
+    <span>Performance &amp; security by Cloudflare</span>
+  </footer>
 </div>
 </body>
 </html>

@@ -65,7 +65,7 @@ def changed(head: Head, headers: Mapping[str, str] | None) -> Head:
 
 
 def framing(call: Call, head: Head) -> Literal["sse", "ndjson", ""]:
-    """How the body after `head` is cut into events; '' where it is not: no stream, an error, or a stream that is one array."""
+    """How the body after `head` is cut into events; '' where it is not: a whole body, or a stream that is one array."""
     kind = dict(head.headers).get("content-type", "")
     return "" if head.length is not None or kind.startswith("application/json") else call.dialect.framing
 
@@ -100,7 +100,7 @@ class Events:
 
 
 def slices(data: Data, sizes: Iterator[int]) -> tuple[Data, ...]:
-    """`data` in pieces of these sizes; itself where the first takes all. The tokens are in the last piece: it completes the event."""
+    """`data` in pieces of these sizes; itself where the first takes all. The last piece has its tokens."""
     pieces, at = [], 0
     while at + (size := next(sizes)) < len(data.body):
         pieces.append(replace(data, body=data.body[at : at + size], tokens=0))

@@ -13,10 +13,11 @@ from brownout.faults.values.reply import Action, Step
 
 @fault("drop_events")
 class DropEvents(Fault):
-    """Leave out `count` events of a stream from `after_tokens` tokens on, or all from there on where it is null.
+    """Leave out `count` events of a stream from `after_tokens` tokens on; all of them where it is null.
 
-    The `part` is ``content``, the event with the reason why the model ended (``finish``), the one that holds nothing but the
-    ``usage``, or the end marker (``done``), as far as the dialect has such an event. A reply that is not streamed is left alone.
+    The `part` is ``content``, the event with the reason why the model ended (``finish``), the one that holds nothing
+    but the ``usage``, or the end marker (``done``), as far as the dialect has such an event. A reply that is not
+    streamed is left alone.
     Example: ``drop_events: {part: finish}`` or ``drop_events: {part: content, after_tokens: 5, count: 2}``.
     """
 

@@ -12,7 +12,7 @@ from brownout.faults.values.units import Share
 
 @fault("empty_reply")
 class EmptyReply(Fault):
-    """Close the connection, in an orderly way, when the reply should begin: without a byte, or after a share of its `head`.
+    """Close the connection in place of a reply: without a byte, or after a share of its `head`.
 
     Not even 100 % is a whole head: the empty line that ends it is missing.
     Example: ``empty_reply: {head: 50%}``.

@@ -18,9 +18,10 @@ from brownout.faults.values.units import Between
 class HttpError(Fault):
     """Answer with a status from 400 to 599 in place of the model.
 
-    `body` is the provider's own error, an ``html`` page as Cloudflare's, a line of ``text`` as proxies answer, or ``empty``.
-    The provider's words are those for the `status`, or for a `kind` of failure such as ``context_length`` or ``quota``. An
-    empty `message` means the usual text. The error comes at once, or `after` a time for which the model's slot is taken.
+    `body` is the provider's own error, an ``html`` page as Cloudflare's, a line of ``text`` as proxies answer, or
+    ``empty``. The provider's words are those for the `status`, or for a `kind` of failure such as ``context_length`` or
+    ``quota``. An empty `message` means the usual text. The error comes at once, or `after` a time for which the model's
+    slot is taken.
 
     `retry_after` adds a Retry-After header, which is 0 or negative where you say so; `retry_after_as` writes it in
     whole ``seconds``, as a ``decimal``, as a ``date``, or as the header ``retry-after-ms``. `should_retry` adds

@@ -20,11 +20,12 @@ _FOR_EVER = 3600.0
 
 @fault("idle_pings")
 class IdlePings(Fault):
-    """After `after_tokens` tokens say nothing but keep-alives, one `every` so often, for `seconds` or, left out, for ever.
+    """After `after_tokens` tokens send only keep-alives, one `every` so often, for `seconds` or, left out, for ever.
 
-    The `form` is a ``comment`` of Server-Sent Events, a ``data`` line, empty unless `text` says otherwise, or an ``event``;
-    `text` stands in place of ``keep-alive`` in the comment and of ``ping`` as the event's name. Where there are no Server-Sent
-    Events, in JSON lines and before a body that is not streamed, a comment is an empty line, and the other forms do nothing.
+    The `form` is a ``comment`` of Server-Sent Events, a ``data`` line, empty unless `text` says otherwise, or an
+    ``event``; `text` stands in place of ``keep-alive`` in the comment and of ``ping`` as the event's name. Where there
+    are no Server-Sent Events, in JSON lines and before a body that is not streamed, a comment is an empty line, and the
+    other forms do nothing.
     Example: ``idle_pings: {form: comment, every: 5s, seconds: 1m}``.
     """
 

@@ -20,7 +20,8 @@ _TEXT = re.compile(
 class InvalidUtf8(Fault):
     """Put a byte that is no UTF-8, FF, in place of one of the answer's text.
 
-    It stands in the first event after `after_tokens` tokens that has text, or in the body where the reply is not streamed.
+    It stands in the first event after `after_tokens` tokens that has text, or in the body where the reply is not
+    streamed.
 
     Example: ``invalid_utf8: {after_tokens: 5}``.
     """

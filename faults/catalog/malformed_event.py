@@ -13,7 +13,7 @@ from brownout.faults.values.reply import Action, Step
 
 @fault("malformed_event")
 class MalformedEvent(Fault):
-    """Cut the JSON of `count` events of a stream in half, from `after_tokens` tokens on; of all from there on where it is null.
+    """Cut the JSON of `count` events of a stream in half, from `after_tokens` tokens on; of all where it is null.
 
     The framing of the events stays whole. A reply that is not streamed is left alone: see ``truncated_body``.
     Example: ``malformed_event: {after_tokens: 5}``.
@@ -31,10 +31,8 @@ class MalformedEvent(Fault):
             if not events.picks(action):
                 return (action,)
             start, end = json_span(action.body)
-            return (
-                (replace(action, body=action.body[: (start + end) // 2] + action.body[end:]),)
-                if end > start
-                else (action,)
-            )
+            if start == end:
+                return (action,)
+            return (replace(action, body=action.body[: (start + end) // 2] + action.body[end:]),)
 
         return step

@@ -13,7 +13,8 @@ from brownout.faults.values.reply import TERMINAL, Action, Data, Step
 class MergeEvents(Fault):
     """Hold the events of a stream back until there are as many as `events` says, and send them in one write.
 
-    Where it is left out, all of them come at the end, as from a proxy that buffers. A reply that is not streamed is left alone.
+    Where it is left out, all of them come at the end, as from a proxy that buffers. A reply that is not streamed is
+    left alone.
 
     Example: ``merge_events: {events: 4}``.
     """
@@ -21,7 +22,7 @@ class MergeEvents(Fault):
     events: Count | None = None
 
     def on_reply(self, call: Call) -> Step | None:
-        if not call.ask.stream or self.events == 1:
+        if not call.ask.stream:
             return None
         held: list[Data] = []
 

@@ -36,10 +36,10 @@ _LINES: tuple[Odd, ...] = ("bom", "crlf", "blank")
 class OddLines(Fault):
     """Write a stream in a way that the standard of Server-Sent Events allows and that is seldom seen.
 
-    The `kind` is a byte order mark (``bom``) or ``retry`` at the start; line ends that are ``crlf`` or ``cr``; for each event one more
-    ``blank`` line, a ``comment``, an ``id``, an event before it that has an id and nothing else (``id_ping``), or an ``unknown_event`` before it;
-    ``data:`` without a space (``no_space``), or the JSON on ``two_lines``. Streams of JSON lines may have a ``bom``, ``crlf`` and
-    ``blank``. A reply that is not streamed is left alone.
+    The `kind` is a byte order mark (``bom``) or ``retry`` at the start; line ends that are ``crlf`` or ``cr``; for each
+    event one more ``blank`` line after it, a ``comment`` or an ``id`` in it, an event of an id alone (``id_ping``) or
+    an ``unknown_event`` before it; ``data:`` without a space (``no_space``), or the JSON on ``two_lines``. Streams of
+    JSON lines may have ``bom``, ``crlf`` and ``blank``. A reply that is not streamed is left alone.
     Example: ``odd_lines: {kind: comment}``.
     """
 

@@ -17,14 +17,18 @@ from brownout.faults.values.reply import Action, Data, End, Head, Step
 class OkWithError(Fault):
     """Answer 200 with a `body` that is no answer, in place of a stream too.
 
-    ``error`` is the provider's error object for a `kind` of failure, ``html`` the start page of a web site, ``null`` the JSON
-    of that name, ``empty`` the usual head and nothing after it. For broken JSON see ``truncated_body``, for an error
-    within a stream ``stream_error``.
+    ``error`` is the provider's error object for a `kind` of failure, usually ``server_error``, ``html`` the start page
+    of a web site, ``json_null`` the JSON ``null``, ``empty`` the usual head and nothing after it. For broken JSON see
+    ``truncated_body``, for an error within a stream ``stream_error``.
     Example: ``ok_with_error: {body: error, kind: rate_limit}``.
     """
 
-    body: Literal["error", "html", "null", "empty"] = "error"
-    kind: Kind = "server_error"
+    body: Literal["error", "html", "json_null", "empty"] = "error"
+    kind: Kind | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind and self.body != "error":
+            raise ValueError(f"kind picks words of the provider, and a body that is {self.body} has none")
 
     def on_reply(self, call: Call) -> Step:
         def step(action: Action) -> Iterable[Action]:
@@ -35,10 +39,10 @@ class OkWithError(Fault):
     def _reply(self, call: Call, usual: Head) -> Iterable[Action]:
         match self.body:
             case "error":
-                reply = call.fail(failure(call, self.kind))
+                reply = call.fail(failure(call, self.kind or "server_error"))
                 return [replace(a, status=200) if isinstance(a, Head) else a for a in reply]
             case "html":
                 return site_page(call)
-            case "null":
+            case "json_null":
                 return (Head(200, (("content-type", "application/json"),), 4), Data(b"null"), End())
         return (replace(usual, length=None if usual.length is None else 0), End())

@@ -15,9 +15,9 @@ class RateLimited(Fault):
     """Answer 429 in the provider's words, with Retry-After unless it is null.
 
     `kind` is ``rate_limit`` (come back later) or ``quota`` (used up: retrying cannot help, and no Retry-After is sent).
-    `retry_after` may be 0 or negative; `retry_after_as` writes it in whole ``seconds``, as a ``decimal``, as a ``date``, or as
-    the header ``retry-after-ms``. `should_retry` adds ``x-should-retry``, which OpenAI's and Anthropic's SDKs obey. `headers`
-    are further headers, or others for those that the reply has.
+    `retry_after` may be 0 or negative; `retry_after_as` writes it in whole ``seconds``, as a ``decimal``, as a
+    ``date``, or as the header ``retry-after-ms``. `should_retry` adds ``x-should-retry``, which OpenAI's and
+    Anthropic's SDKs obey. `headers` are further headers, or others for those that the reply has.
     Example: ``rate_limited: {retry_after: 2s}`` or ``rate_limited: {kind: quota, should_retry: false}``.
     """
 

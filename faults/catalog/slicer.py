@@ -13,10 +13,10 @@ from brownout.faults.values.units import Between, Seconds
 
 @fault("slicer")
 class Slicer(Fault):
-    """Send bodies and events in pieces of `size` bytes on average, with `seconds` between them, cut anywhere: in characters too.
+    """Send all in pieces of `size` bytes on average with `seconds` between them, cut anywhere, in characters too.
 
-    Pieces have from 1 to 2 `size` - 1 bytes. A good parser does not notice. With a `size` of 1 and long waits a reply hardly ever
-    ends, and no read timeout fires.
+    Pieces have from 1 to 2 `size` - 1 bytes. A good parser does not notice. With a `size` of 1 and long waits a reply
+    hardly ever ends, and no read timeout fires.
     Example: ``slicer: {size: 5, seconds: 2ms}``.
     """
 

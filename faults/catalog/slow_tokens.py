@@ -38,10 +38,8 @@ class SlowTokens(Fault):
                 return (action,)
             gaps = action.tokens - (not begun)
             begun = begun or action.tokens > 0
-            return (
-                (Wait(sum(self.seconds.draw(call.rng) for _ in range(gaps)), self.name), action)
-                if gaps > 0
-                else (action,)
-            )
+            if gaps < 1:
+                return (action,)
+            return (Wait(sum(self.seconds.draw(call.rng) for _ in range(gaps)), self.name), action)
 
         return step

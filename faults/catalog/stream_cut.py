@@ -14,8 +14,9 @@ from brownout.faults.values.units import Between
 class StreamCut(Fault):
     """End a stream after `after_tokens` tokens, before the finish reason and the end marker.
 
-    ``clean`` finishes the HTTP framing, so that most SDKs see a normal end; ``abrupt`` closes the connection in the middle
-    of it. A reply that is not streamed has no clean early end and is left alone by ``clean``; ``abrupt`` sends half of it.
+    ``clean`` finishes the HTTP framing, so that most SDKs see a normal end; ``abrupt`` closes the connection in the
+    middle of it. A reply that is not streamed has no clean early end and is left alone by ``clean``; ``abrupt`` sends
+    half of it.
     Example: ``stream_cut: {after_tokens: 12, end: clean}``.
     """
 

@@ -13,10 +13,10 @@ from brownout.faults.values.reply import Action, Data, Head, Step
 
 @fault("stream_error")
 class StreamError(Fault):
-    """After `after_tokens` tokens of a stream send the provider's error for a `kind` of failure, and end it as the provider does.
+    """After `after_tokens` tokens of a stream send the provider's error for a `kind` of failure, and end as it does.
 
-    The status was 200 long before. An empty `message` means the provider's usual text. `headers` are further headers of the
-    reply, or others for those that it has. A reply that is not streamed is left alone.
+    The status was 200 long before. An empty `message` means the provider's usual text. `headers` are further headers of
+    the reply, or others for those that it has. A reply that is not streamed is left alone.
     Example: ``stream_error: {kind: overloaded, after_tokens: 5}``.
     """
 

@@ -16,8 +16,8 @@ from brownout.faults.values.units import Share
 class TruncatedBody(Fault):
     """Send a `share` of a body that is not streamed, or its first `size` bytes; its last two are never sent.
 
-    ``clean`` announces only what comes, so that HTTP is right and the JSON is not; ``abrupt`` announces all of it and closes the
-    connection. Streams are left alone: see ``stream_cut``.
+    ``clean`` announces only what comes, so that HTTP is right and the JSON is not; ``abrupt`` announces all of it and
+    closes the connection. Streams are left alone: see ``stream_cut``.
     Example: ``truncated_body: {share: 95%, end: clean}``.
     """
 

@@ -18,7 +18,7 @@ _WITHIN = ("message", "delta", "response")
 
 @fault("usage_missing")
 class UsageMissing(Fault):
-    """Take the numbers of tokens out of the reply: the events that hold nothing else, and their keys in the others and in bodies.
+    """Take the numbers of tokens out of the reply: events of nothing else, and their keys in other events and bodies.
 
     Example: ``usage_missing: {}``.
     """

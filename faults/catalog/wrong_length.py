@@ -13,10 +13,11 @@ from brownout.faults.values.reply import Action, Cut, End, Hang, Head, Step
 
 @fault("wrong_length")
 class WrongLength(Fault):
-    """Announce a body that is `by` bytes ``more`` or ``less`` than what comes. A stream announces no length and is left alone.
+    """Announce a body that is `by` bytes longer or shorter than what comes. Streams are left alone.
 
-    After the body the connection is closed, or, with `then` ``hang``, left open for the bytes that never come. It is closed in
-    any case after a body that is longer than it was said to be: its rest would be taken for the next reply.
+    `announced` is ``more`` or ``less``. After the body the connection is closed, or, with `then` ``hang``, left open
+    for the bytes that never come. It is closed in any case after a body that is longer than it was said to be: its
+    rest would be taken for the next reply.
     Example: ``wrong_length: {announced: more, by: 100}``.
     """
 

@@ -86,7 +86,14 @@ def start(project: Path, *arguments: str, mark: str = "") -> subprocess.Popen[st
     command = [sys.executable, "-m", "brownout.harness.cli", "run", *arguments]
     environment = {**os.environ, MARK: mark, "NO_COLOR": "1"}
     return subprocess.Popen(
-        command, cwd=project, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=project,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Where tests are a background job of a shell, interrupts are ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - there are no threads
     )
 
 

@@ -58,7 +58,7 @@ SAMPLES: list[Fault] = [
     OkWithError(),
     OkWithError("error", "overloaded"),
     OkWithError("html"),
-    OkWithError("null"),
+    OkWithError("json_null"),
     OkWithError("empty"),
     WrongContentType("application/octet-stream"),
     WrongContentType(""),

@@ -135,8 +135,9 @@ def test_retry_after_as_a_date_counts_from_the_call(after: float, seconds: int) 
     assert parsedate_to_datetime(date).timestamp() - on.call().stamp.created == seconds
 
 
-def test_gemini_says_in_its_body_too_when_to_come_back() -> None:
-    details = json.loads(chat("gemini", stream=False).play(RateLimited(7.0)).body)["error"]["details"]
+@pytest.mark.parametrize("fault", [RateLimited(7.0), HttpError(429, 7.0)])
+def test_gemini_says_in_its_body_too_when_to_come_back(fault: Fault) -> None:
+    details = json.loads(chat("gemini", stream=False).play(fault).body)["error"]["details"]
     assert details[-1]["retryDelay"] == "7s"
 
 
@@ -155,6 +156,7 @@ def test_gemini_says_in_its_body_too_when_to_come_back() -> None:
         ('http_error: {status: 502, headers: {a: "b\\nc: d"}}', "is not one line of text"),
         ("http_error: {status: 502, headers: {Content-Length: 1}}", "see the faults wrong_length and broken_chunking"),
         ("http_error: {status: 502, headers: [a]}", "headers are a mapping of names to values"),
+        ("ok_with_error: {body: html, kind: quota}", "kind picks words of the provider"),
         ("rate_limited: {retry_after_as: days}", "'days' is not one of seconds, decimal, date, ms"),
         ("idle_pings: {every: 10ms}", "idle_pings.every: '10ms' is too often; write 100ms or more"),
         ("stream_error: {kind: overload}", "(did you mean overloaded?)"),
@@ -170,7 +172,7 @@ def test_mistakes_are_named(written: str, said: str) -> None:
     "given",
     [
         {"retry_after": -5}, {"retry_after": "-5s"}, {"retry_after": "- 1.5 MIN"}, {"retry_after": "soon"}, {"retry_after": True},
-        {"headers": {"a": 1}}, {"headers": {"a b": "c"}}, {"headers": {"a": None}}, {"headers": []},
+        {"headers": {"a": 1}}, {"headers": {"a b": "c"}}, {"headers": {"a": None}}, {"headers": {"a": True}}, {"headers": []},
     ],
 )  # fmt: skip
 def test_the_schema_takes_what_is_read(given: dict[str, Any]) -> None:
@@ -200,7 +202,7 @@ def test_no_answer_under_status_200() -> None:
         page = on.play(OkWithError("html"))
         assert (page.head.status, page.headers["content-type"]) == (200, "text/html; charset=UTF-8")
         assert b"The marked sentence." in page.body
-        null = on.play(OkWithError("null"))
+        null = on.play(OkWithError("json_null"))
         assert (null.headers["content-type"], json.loads(null.body)) == ("application/json", None)
         nothing = on.play(OkWithError("empty"))
         assert nothing.head.headers == on.play().head.headers

@@ -8,6 +8,7 @@ import pytest
 
 from brownout.faults.catalog.drop_events import DropEvents
 from brownout.faults.catalog.duplicate_events import DuplicateEvents
+from brownout.faults.catalog.http_error import HttpError
 from brownout.faults.catalog.invalid_utf8 import InvalidUtf8
 from brownout.faults.catalog.malformed_event import MalformedEvent
 from brownout.faults.catalog.merge_events import MergeEvents
@@ -18,7 +19,7 @@ from brownout.faults.catalog.stream_cut import StreamCut
 from brownout.faults.catalog.stream_error import StreamError
 from brownout.faults.catalog.usage_missing import UsageMissing
 from brownout.faults.values.fault import Fault
-from brownout.faults.values.reply import Cut, Data, End, whole_tokens
+from brownout.faults.values.reply import Cut, Data, End, apply, whole_tokens
 from brownout.faults.values.reply import Reset as Abort
 
 from .samples import ODD
@@ -28,6 +29,15 @@ STREAM = chat("openai", stream=True)
 WIRES = {on.name: on for on in everywhere()}
 STREAMS = [on for name, on in WIRES.items() if on.call().ask.stream]
 EVENTS = [on for on in STREAMS if on.name != "gemini-array"]
+STREAM_FAULTS: list[Fault] = [
+    StreamError(headers={"x": "y"}),
+    DropEvents(),
+    DuplicateEvents(),
+    ReorderEvents(),
+    MergeEvents(),
+    MalformedEvent(),
+    *map(OddLines, ODD),
+]
 
 
 def events(stream: bytes) -> list[tuple[str, str]]:
@@ -69,10 +79,7 @@ def test_a_stream_fails_in_the_providers_words_after_as_many_tokens(on: On, afte
 
 @pytest.mark.parametrize("dialect", list(CHAT))
 def test_what_is_not_streamed_has_no_stream_faults(dialect: str) -> None:
-    stream_faults = [
-        StreamError(), DropEvents(), DuplicateEvents(), ReorderEvents(), MergeEvents(), MalformedEvent(), *map(OddLines, ODD)
-    ]  # fmt: skip
-    assert not [f for f in stream_faults if chat(dialect, stream=False).play(f).stepped]
+    assert not [f for f in STREAM_FAULTS if chat(dialect, stream=False).play(f).stepped]
 
 
 def test_a_rate_limit_in_a_stream_with_headers_and_a_message() -> None:
@@ -157,6 +164,12 @@ def test_a_broken_event_is_still_one_event(on: On) -> None:
         assert data.endswith("\n")
     with pytest.raises(ValueError, match=r"Unterminated|Expecting|Invalid"):
         json.loads(data)
+
+
+@pytest.mark.parametrize("on", EVENTS, ids=lambda o: o.name)
+def test_in_a_stream_that_is_too_short_the_event_that_ends_it_is_broken(on: On) -> None:
+    changed = [a.part for a, b in zip(on.play().data, on.play(MalformedEvent(1_000)).data, strict=True) if a != b]
+    assert changed == ["finish"]
 
 
 def test_all_events_may_be_broken_but_not_the_end_marker() -> None:
@@ -270,12 +283,26 @@ def test_a_reset_after_more_tokens_than_there_are_comes_before_the_finish_reason
     assert not played.parts("finish")
 
 
+@pytest.mark.parametrize("fault", [f for f in STREAM_FAULTS if not isinstance(f, StreamError | MergeEvents)], ids=repr)
+def test_a_stream_that_is_one_array_has_no_events(fault: Fault) -> None:
+    array = WIRES["gemini-array"]
+    assert array.play(fault).actions == array.play().actions
+
+
+@pytest.mark.parametrize("fault", STREAM_FAULTS, ids=repr)
+def test_an_error_in_place_of_a_stream_is_left_alone(fault: Fault) -> None:
+    """The steps of two rules of a plan: the call is refused, then its stream would go wrong."""
+    error = STREAM.play(HttpError(503)).actions
+    step, fired = fault.on_reply(STREAM.call()), list[bool]()
+    assert step is not None
+    assert tuple(apply(iter(error), step, lambda: fired.append(True))) == error
+    assert not fired
+
+
 @pytest.mark.parametrize("fault", [MergeEvents(3), ReorderEvents(2, 50)])
 @pytest.mark.parametrize(("end", "last"), [("clean", End), ("abrupt", Cut)])
 def test_what_is_held_back_is_not_lost_at_an_early_end(fault: Fault, end: Any, last: type) -> None:
     """Steps after one another, as two rules of a plan: the stream is cut after 7 tokens, then its events are held back."""
-    from brownout.faults.values.reply import apply
-
     cut = STREAM.play(StreamCut(7, end))
     step = fault.on_reply(STREAM.call())
     assert step is not None
