@@ -28,7 +28,8 @@ def request_for(
 ) -> dict[str, Any]:
     """`method`, `path`, `headers` (lower-case names) and `body` (bytes), with all placeholders of `RouteSpec` filled in.
 
-    `headers` are the tenant's; where names are the same the session's count more, and the route's own most. In the path
+    `headers` are the tenant's; where names are the same the session's count more, and the route's own most; cookies are
+    put together. In the path
     values are percent-encoded. What a value brings in is not filled again. A route with conversations needs a `talk`.
     """
     session = session or Session()
@@ -43,7 +44,10 @@ def request_for(
         values |= {name: json.dumps(messages) for name, messages in lists.items()}
     # What the app has set is sent back as it came: its braces are not ours to fill.
     parts = (filled(headers or {}, values), session.headers, filled(route.headers, values))
-    made = {name.lower(): value for part in parts for name, value in part.items()}
+    lowered = [(name.lower(), value) for part in parts for name, value in part.items()]
+    made = dict(lowered)
+    if cookies := [value for name, value in lowered if name == "cookie"]:
+        made["cookie"] = "; ".join(cookies)  # one header (RFC 6265 section 5.4): none takes the place of a login's
     body = encoded(filled(route.body, values, lists), made)
     return {"method": route.method, "path": filled_path(route.path, values), "headers": made, "body": body}
 

@@ -92,6 +92,8 @@ CASES: list[tuple[str, Sample, tuple[Call, ...], Outcome, Source]] = [
     ("stopgap, undeclared", sample("Please call us."), (call(1, status=503),), Outcome.UNPROVEN, Source.FALLBACK),
     ("stopgap after a stall", sample("Please call us.", degraded="mode"), (call(1, OWN, end="client_left"),), Outcome.DEGRADED, Source.FALLBACK),
     ("error text in a 200", sample("Oops, internal server error."), (call(1, status=503),), Outcome.ERROR, Source.FALLBACK),
+    ("a command's error with exit 0", sample("Error: could not reach the model."), (call(1, status=503),), Outcome.ERROR, Source.FALLBACK),
+    ("try again later in a 200", sample("Please try again later."), (call(1, status=503),), Outcome.ERROR, Source.FALLBACK),
     ("null", sample("null"), (), Outcome.ERROR, Source.FALLBACK),
     ("declared but empty", sample(" ", degraded="mode"), (), Outcome.WRONG, Source.NONE),
     ("declared but the question", sample(CODEC.make(Text(1, 2, Kind.PROMPT)), degraded="mode"), (), Outcome.WRONG, Source.ECHO),

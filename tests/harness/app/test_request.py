@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from brownout.harness.app.request import request_for
 from brownout.harness.app.session import Session
 from brownout.harness.app.talk import Talk
+from brownout.harness.config.answer import TextSpec
 from brownout.harness.config.app import AnswerSpec, ConversationSpec, RouteSpec
 
 ANSWER = AnswerSpec(json="$.a")
@@ -106,11 +107,9 @@ def test_the_routes_headers_go_before_the_sessions_and_those_before_the_tenants(
     assert made["headers"] == {
         "x-tenant": "acme",
         "authorization": "Bearer s3cret",
-        "cookie": "sid=7",
+        "cookie": "t=1; sid=7",
         "x-a": "tok",
     }
-    own = replace(route, headers={"Cookie": "mine=1"})
-    assert request_for(own, "?", "u", headers=tenant, session=session)["headers"]["cookie"] == "mine=1"
 
 
 HOSTILE = "{env.BROWNOUT_SECRET} {user} {login.t} {messages} {prompt}"
@@ -142,3 +141,10 @@ def test_any_prompt_arrives_as_it_is(prompt: str, answer: str) -> None:
     said = Talk("c", [{"role": "assistant", "content": answer}])
     made = request_for(conversational(body={"q": "{prompt}", "m": "{messages}"}), prompt, "u", talk=said)
     assert json.loads(made["body"]) == {"q": prompt, "m": [*said.history, {"role": "user", "content": prompt}]}
+
+
+def test_a_cookie_of_the_route_does_not_log_its_user_out() -> None:
+    route = RouteSpec("/ask", AnswerSpec(text=TextSpec()), body="{prompt}", headers={"Cookie": "lang=de"})
+    made = request_for(route, "why?", "u", headers={"cookie": "t=1"}, session=Session({"cookie": "sid=7"}))
+    assert made["headers"]["cookie"] == "t=1; sid=7; lang=de"
+    assert "cookie" not in request_for(replace(route, headers={}), "why?", "u")["headers"]
