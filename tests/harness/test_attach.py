@@ -1,9 +1,12 @@
 """A run with backends and an app that run already, and load that goes to no other machine unasked."""
 
+import contextlib
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -205,11 +208,24 @@ def test_what_an_attached_app_needs(project: Path) -> None:
     assert TOKEN in said
 
 
+def free_ports(count: int) -> int:
+    """The first of some free ports in a row, below those that the system gives to outgoing connections."""
+    while True:
+        first = random.randrange(20_000, 30_000)
+        with contextlib.ExitStack() as held:
+            try:
+                for port in range(first, first + count):
+                    held.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                continue
+        return first
+
+
 def test_serve_tells_where_each_backend_is(project: Path) -> None:
     """Those with a prefix share a port; the others have the next one each, in their order."""
     backends = "backends:\n  main: {}\n  a: {prefix: /a}\n  b: {dialect: ollama, prefix: /x/b}\n  claude: {dialect: anthropic}\n"
     (project / "brownout.yaml").write_text(re.sub(r"backends:\n.*\n", backends, APP.replace("PORT", "1")))
-    first = free_port()
+    first = free_ports(3)
     words = ["-u", "-m", "brownout.harness.cli", "serve", "--app", "brownout.yaml", "--port", str(first)]
     process, said = started(words, project, "admin API", **{TOKEN: SECRET})
     try:
