@@ -11,6 +11,7 @@ from pathlib import Path
 
 from brownout.faults.doors.process import ProcessConfig
 from brownout.faults.values.errors import ConfigError, SetupError
+from brownout.faults.values.units import show_seconds
 from brownout.harness.app.login import log_in
 from brownout.harness.app.running import AppRun
 from brownout.harness.app.session import Session
@@ -75,7 +76,10 @@ class Stage:
             self._backends = BackendProcess.start(self.folder, self.served)
         else:
             self._backends = RemoteBackends.start(self.folder, self.served, there.url, there.token)
-        return ", ".join(f"{name} at {origin}" for name, origin in self.origins.items())
+        where = ", ".join(f"{name} at {origin}" for name, origin in self.origins.items())
+        if isinstance(self._backends, RemoteBackends):
+            where += f"; clocks compared to within {show_seconds(self._backends.uncertainty)}"
+        return where
 
     def open_app(self) -> str:
         """Start the app behind its guard and wait until it is ready. Returns what to say of it. Raises SetupError."""

@@ -104,6 +104,7 @@ def test_a_run_against_what_runs_already(project: Path, serving: str) -> None:
     try:
         code, said = brownout_in(project, "doctor", "--backend", serving)
         assert code == 0, said
+        assert "clocks compared to within" in said
         code, said = brownout_in(project, "run", "short.experiment.yaml", "--backend", serving, "--out", "out")
         assert app.poll() is None, "an app that brownout did not start is not stopped"
     finally:
